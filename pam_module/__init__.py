@@ -1,0 +1,1 @@
+"""The PAM front end: the module that PAM loads and the socket that it speaks to."""

@@ -1,0 +1,1 @@
+"""The self-hosted authority: people, devices and signed decisions. It knows nothing of the front ends."""

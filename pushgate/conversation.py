@@ -1,0 +1,29 @@
+"""How the core talks to the person through a front end."""
+
+from typing import Protocol
+
+
+class Conversation(Protocol):
+    """What a front end offers to the core while a login is pending.
+
+    A front end whose peer goes away cancels the task that runs ``Authenticator.authenticate``;
+    the core then withdraws the push.
+    """
+
+    @property
+    def reply_by(self) -> float | None:
+        """When the front end must have its answer, in seconds of ``Clock.now``; None if it can wait."""
+
+    async def tell(self, text: str) -> None:
+        """Show one line, if the front end can; never waits for the person."""
+
+    async def ask(self, prompt: str, *, echo: bool) -> str:
+        """Ask for a line and return what was typed.
+
+        Raises:
+            CannotAsk: the front end has no way to ask, or the person went away.
+        """
+
+
+class CannotAsk(Exception):  # noqa: N818 - a fact about the front end, not a fault
+    """The front end cannot put a question to the person."""

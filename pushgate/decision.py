@@ -1,0 +1,49 @@
+"""What the core decided about a login."""
+
+import enum
+from dataclasses import dataclass
+
+
+class Reason(enum.StrEnum):
+    """Why a login was accepted or rejected; the word in the audit record."""
+
+    APPROVED = "approved"
+    FAIL_OPEN = "fail_open"
+    """Accepted because the provider was unreachable and the service is configured so."""
+
+    DENIED = "denied"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """Nobody waited for the answer any more."""
+    BAD_SECRET = "bad_secret"  # noqa: S105 - the name of a reason
+    """The password field holds what this configuration does not accept."""
+    BAD_NAME = "bad_name"
+    """The user name is empty, too long or holds characters that no account has."""
+    UNKNOWN_USER = "unknown_user"
+    NOT_PERMITTED = "not_permitted"
+    """No rule of the configuration names this service or user: deny by default."""
+    OVERLOADED = "overloaded"
+    """As many logins are pending as the configuration allows."""
+    INTERNAL = "internal"
+
+    BAD_PASSWORD = "bad_password"  # noqa: S105 - the name of a reason
+    BAD_CODE = "bad_code"
+    CANCELLED = "cancelled"
+    NOT_ENROLLED = "not_enrolled"
+    LOCKED = "locked"
+    DOWNGRADED = "downgraded"
+    RATE_LIMITED = "rate_limited"
+    CONFIG = "config"
+    PROTOCOL = "protocol"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Accept or reject, why, and the id under which the audit has it."""
+
+    accept: bool
+    reason: Reason
+    audit_id: str
+    message: str = ""
+    """One sentence for the person, at most 200 characters; front ends may show it."""

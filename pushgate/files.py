@@ -1,0 +1,76 @@
+"""Reading files that decide who gets in: owner and mode first, bytes second."""
+
+import os
+import stat
+from pathlib import Path
+
+from pushgate.errors import ConfigurationError, PushgateError
+
+
+def read_trusted(path: Path, *, secret: bool, limit: int = 64 * 1024) -> bytes:
+    """Read a regular file that only root or this process's user could have written.
+
+    Args:
+        path: The file; a symbolic link at its end is refused.
+        secret: Also refuse a file that others, or a group other than root's own, may read.
+        limit: Largest size in bytes.
+
+    Raises:
+        ConfigurationError: for a missing or unreadable file, a wrong type, owner or mode, or an unsafe folder above.
+    """
+    try:
+        check_folders(path.parent)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _refusal(
+            path, f"cannot be read ({os.strerror(error.errno or 0).lower()})", "check path and mode"
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        check_status(path, os.fstat(descriptor), secret=secret)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise _refusal(path, f"larger than {limit} bytes", "this is not the file that you mean")
+    return content
+
+
+def read_secret(path: Path) -> bytes:
+    """Read a one-line secret without its line end; as ``read_trusted``, and empty is an error too."""
+    value = read_trusted(path, secret=True, limit=4096).rstrip(b"\r\n")
+    if not value:
+        raise _refusal(path, "is empty", "write the secret into it")
+    return value
+
+
+def check_status(path: Path, status: os.stat_result, *, secret: bool) -> None:
+    """Refuse a file of the wrong type, owner or mode (contracts: pam.md section 9)."""
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        raise _refusal(path, "is not a regular file", "give the path of a file")
+    if status.st_uid not in (0, os.geteuid()):
+        raise _refusal(path, f"is owned by user {status.st_uid}", f"chown root {path}")
+    if mode & 0o022:
+        raise _refusal(path, f"writable by others than its owner (mode {mode:04o})", f"chmod go-w {path}")
+    # Root-owned 0640 lets a service group read its own secret; anything else must be 0600.
+    allowed = 0o640 if status.st_uid == 0 else 0o600
+    if secret and mode & ~allowed & 0o777:
+        raise _refusal(path, f"readable by others than its owner (mode {mode:04o})", f"chmod 600 {path}")
+
+
+def check_folders(folder: Path) -> None:
+    """Refuse a folder in which somebody else could swap the file, up to ``/`` or our own 0700 folder."""
+    for step in (folder, *folder.parents):
+        status = step.lstat()
+        mode = stat.S_IMODE(status.st_mode)
+        if stat.S_ISLNK(status.st_mode):
+            status = step.stat()
+            mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid not in (0, os.geteuid()):
+            raise _refusal(step, f"is owned by user {status.st_uid}", f"chown root {step}")
+        if status.st_uid == os.geteuid() and mode == 0o700:
+            return
+        if mode & 0o022:
+            raise _refusal(step, f"writable by others than its owner (mode {mode:04o})", f"chmod go-w {step}")
+
+
+def _refusal(path: Path, message: str, hint: str) -> ConfigurationError:
+    return ConfigurationError([PushgateError(f"{path}: {message}", hint)])

@@ -1,0 +1,1 @@
+"""The password checks that can come before the push."""

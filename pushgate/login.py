@@ -1,0 +1,61 @@
+"""One attempt to log in, as the front end saw it."""
+
+import enum
+from dataclasses import dataclass, field
+
+
+class OriginSource(enum.StrEnum):
+    """How the address of the person is known; shown to the person, because it says how far to trust it."""
+
+    NAS = "nas"
+    """An attribute of the RADIUS request that the client's preset trusts."""
+    PAM = "pam"
+    """PAM_RHOST, set by a network service such as sshd."""
+    KERNEL = "kernel"
+    """The TCP peer of the login session, read from /proc."""
+    LOCAL = "local"
+    """The person sits at this machine, or came by no way that the kernel can show."""
+    UNKNOWN = "unknown"
+    """The front end was told no address that it may believe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the person is: an address, and how it is known."""
+
+    address: str | None = None
+    """IPv4 or IPv6 address in canonical text form, without zone or port; None if unknown."""
+    source: OriginSource = OriginSource.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Bytes that appear in no log, traceback or ``repr``."""
+
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One attempt to log in: who, where to, from where, and what was typed.
+
+    Strings are as the peer sent them; whoever shows them cleans them first (``pushgate.text``).
+    """
+
+    user: str
+    """The person who is asked."""
+    service: str
+    """``sshd``, ``sudo`` or the name of the RADIUS client; policy is written per service."""
+    host: str
+    """The machine or NAS that the person logs in to."""
+    origin: Origin = Origin()
+    account: str = ""
+    """The account that the person becomes, if it is another one than ``user`` (sudo, su)."""
+    tty: str = ""
+    command: str = ""
+    secret: Secret | None = None
+    """What was typed into the password field; None where the front end has no such field (PAM)."""
+    known: bool = True
+    """False: the host knows no such account. The login waits like an ignored push and asks nobody."""
+    join_key: bytes | None = None
+    """Equal keys are the same login asked again: they share one push. None: never shared."""

@@ -1,0 +1,81 @@
+"""What a provider said about a login."""
+
+import enum
+from dataclasses import dataclass
+
+
+class FailureKind(enum.StrEnum):
+    """Why a provider gave no answer of the person. Only ``UNAVAILABLE`` may ever fail open."""
+
+    BAD_PASSWORD = "bad_password"  # noqa: S105 - the name of a failure
+    """The provider refused the first factor."""
+    BAD_CODE = "bad_code"
+    """A wrong code was typed."""
+    EXPIRED = "expired"
+    """Nobody answered in time, or the session is gone."""
+    CANCELLED = "cancelled"
+    """The session was cancelled."""
+    NOT_ENROLLED = "not_enrolled"
+    """The provider knows no such user, or the user has nothing that could answer."""
+    LOCKED = "locked"
+    """The user or factor is locked."""
+    DOWNGRADED = "downgraded"
+    """The provider agreed to less than was asked."""
+    RATE_LIMITED = "rate_limited"
+    """429, or our own limiter."""
+    CONFIG = "config"
+    """Wrong key, scope, domain or certificate: the administrator has to act."""
+    PROTOCOL = "protocol"
+    """The reply does not match the documented contract."""
+    UNAVAILABLE = "unavailable"
+    """The provider could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A provider's name for one question; opaque to the core, never leaves the daemon."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The person, or a right code, approved this very login."""
+
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The person refused. Never ask again by itself."""
+
+    reason: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The person has been asked and has not answered."""
+
+    handle: Handle
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsCode:
+    """The person has to type a code."""
+
+    handle: Handle
+    prompt: str
+    tries_left: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No answer: ``asked`` is False only if the person surely was never asked."""
+
+    kind: FailureKind
+    asked: bool
+    detail: str = ""
+    """For the log of the administrator; never shown to the person, never a secret."""
+
+
+Outcome = Approved | Denied | Pending | NeedsCode | Failed

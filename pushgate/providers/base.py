@@ -1,0 +1,30 @@
+"""The provider port: begin a question, wait for its answer, submit a code, cancel."""
+
+from typing import Protocol
+
+from pushgate.login import Login
+from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome
+
+
+class Provider(Protocol):
+    """A system that asks the person. No call raises: what went wrong is a ``Failed``.
+
+    Deadlines are seconds of ``Clock.now``. A cancelled ``begin`` leaves nothing behind that could still be approved.
+    """
+
+    name: str
+
+    async def begin(self, login: Login, deadline: float) -> Outcome:
+        """Ask the person; ``Pending`` or ``NeedsCode`` if the answer is yet to come."""
+
+    async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
+        """Wait until the person has answered, or the deadline has come."""
+
+    async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
+        """Hand in a typed code."""
+
+    async def cancel(self, handle: Handle) -> None:
+        """Withdraw the question: best effort, at most 2 seconds, idempotent, never raises."""
+
+    async def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,27 @@
+"""Cleaning text from outside before a person, log or terminal sees it."""
+
+import unicodedata
+
+ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Control, format (bidi, zero width), surrogates, private use, unassigned, line and paragraph separators."""
+
+
+def clean(text: str, limit: int = 512) -> str:
+    """Make hidden characters visible (``\\x1b``, ``\\u202e``) and cut to ``limit`` characters with an ellipsis."""
+    # Cut first: the visible form of a megabyte of escapes would be built only to be thrown away.
+    shown = "".join(_visible(character) for character in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def is_clean_name(name: str) -> bool:
+    """Whether a user name could be one: 1-128 characters, none hidden, no blanks at the ends."""
+    return 0 < len(name) <= 128 and name == name.strip() and clean(name, 128) == name
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in ESCAPED_CATEGORIES:
+        return character
+    point = ord(character)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -1,0 +1,1 @@
+"""The RADIUS front end: packets become logins, decisions become packets."""
