@@ -17,13 +17,14 @@ check: $(TEST_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy -p tests.support -p benchmarks
 	$(BIN)/lint-imports
 
 bench: $(TEST_READY) module
 	$(BIN)/python -m benchmarks
 
 soak: $(TEST_READY) module
-	$(BIN)/python -m pytest -m soak --soak $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest --soak $(PYTEST_OPTIONS)
 
 format: $(TEST_READY)
 	$(BIN)/ruff format .

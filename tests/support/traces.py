@@ -1,0 +1,74 @@
+"""Notice what a test run leaves behind on the machine: processes, users, PAM services."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What tests could leave behind."""
+
+    users: frozenset[str]
+    pam_services: frozenset[str]
+
+    @classmethod
+    def now(cls) -> "Traces":
+        """Look at the machine."""
+        return cls(
+            users=frozenset(line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()),
+            pam_services=frozenset(names(Path("/etc/pam.d"))),
+        )
+
+
+class LeavesNothing:
+    """A pytest plugin that fails the run if it leaves processes, users or PAM services behind.
+
+    Only for a machine on which nothing else runs: it cannot tell who made a new user.
+    """
+
+    def __init__(self) -> None:
+        self.before = Traces.now()
+        self.left: list[str] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Compare the machine with how it was at the start."""
+        after = Traces.now()
+        self.left += [f"user {name}" for name in sorted(after.users - self.before.users)]
+        self.left += [f"PAM service {name}" for name in sorted(after.pam_services - self.before.pam_services)]
+        self.left += [f"process {line}" for line in children(os.getpid())]
+        if self.left and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """List what was left behind."""
+        if self.left:
+            terminalreporter.section("left behind by the tests", red=True)
+            for line in self.left:
+                terminalreporter.line(line)
+
+
+def names(folder: Path) -> list[str]:
+    """List a folder, or nothing where there is none."""
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+
+
+def children(parent: int) -> list[str]:
+    """List the running children of a process as "pid command line"; the ended ones only wait to be collected."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The second field is the program's name in brackets and may hold blanks and brackets itself.
+            state, its_parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_parent) == parent and state != "Z":
+            found.append(f"{entry.name} {command}")
+    return sorted(found)
