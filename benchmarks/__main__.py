@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figure import Figure, WrongAnswer
+from benchmarks.figure import Figure, WrongAnswerError
 
 ALL = ("pam", "latency", "pending")
 
@@ -26,13 +26,13 @@ def main(names: tuple[str, ...]) -> None:
     wrong: list[str] = []
     for name in names or ALL:
         module = import_module(f"benchmarks.{name}")
-        console.print(f"{name}: {module.__doc__.splitlines()[0]}")
+        console.print(f"{name}: {(module.__doc__ or '').partition(chr(10))[0]}")
         try:
             figures += module.run()
         except Exception as error:  # noqa: BLE001 - one broken benchmark does not hide what the others find
-            if not isinstance(error, WrongAnswer):
+            if not isinstance(error, WrongAnswerError):
                 traceback.print_exc()
-            wrong.append(f"{name}: {error or type(error).__name__}")
+            wrong.append(f"{name}: {str(error) or type(error).__name__}")
     console.print(table(figures))
     for line in wrong:
         console.print(f"wrong: {line}", markup=False)

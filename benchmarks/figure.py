@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-class WrongAnswer(Exception):
+class WrongAnswerError(Exception):
     """What was measured gave a wrong answer, so its speed means nothing."""
 
 
