@@ -6,6 +6,7 @@ import itertools
 import time
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import Protocol
 
 from typing_extensions import override
@@ -123,5 +124,7 @@ class _FakeTimeout(AbstractAsyncContextManager[object]):
         return self.timeout
 
     @override
-    async def __aexit__(self, *exception: object) -> bool | None:
-        return await self.timeout.__aexit__(*exception)  # type: ignore[arg-type]
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.timeout.__aexit__(kind, error, trace)

@@ -4,7 +4,7 @@ The tree::
 
     PushgateError           message and hint, shown by the CLI and the log
       ConfigurationError    the administrator has to act; never opens a door
-      BadMessage            a peer sent bytes that break its protocol (packet, frame)
+      BadMessageError       a peer sent bytes that break its protocol (packet, frame)
 """
 
 
@@ -26,7 +26,7 @@ class ConfigurationError(PushgateError):
         self.problems = problems
 
 
-class BadMessage(PushgateError):
+class BadMessageError(PushgateError):
     """A peer sent a message that breaks its protocol; ``reason`` is a fixed word for logs and counters."""
 
     def __init__(self, reason: str, message: str = "") -> None:

@@ -77,6 +77,9 @@ class LoginTcSettings(Section):
     domain_id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,128}$")
     domain_id_file: AbsolutePath | None = None
     ca_file: AbsolutePath | None = Field(None, description="Trust only this CA instead of the system's.")
+    send_command: bool | None = Field(
+        None, description="Show sudo's command on the phone. Default: only with our own authority, it can hold secrets."
+    )
 
     @model_validator(mode="after")
     def check(self) -> "LoginTcSettings":

@@ -7,7 +7,7 @@ ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(text: str, limit: int = 512) -> str:
-    """Make hidden characters visible (``\\x1b``, ``\\u202e``) and cut to ``limit`` characters with an ellipsis."""
+    r"""Make hidden characters visible (``\x1b``, ``\u202e``) and cut to ``limit`` characters with an ellipsis."""
     # Cut first: the visible form of a megabyte of escapes would be built only to be thrown away.
     shown = "".join(_visible(character) for character in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -5,6 +5,9 @@ from typing import Protocol
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome
 
+WITHDRAW_SECONDS = 1.0
+"""How long a cancel may take: a NAS that waits 30 s has its answer after 28 s + this, also when the provider hangs."""
+
 
 class Provider(Protocol):
     """A system that asks the person. No call raises: what went wrong is a ``Failed``.
@@ -24,7 +27,7 @@ class Provider(Protocol):
         """Hand in a typed code."""
 
     async def cancel(self, handle: Handle) -> None:
-        """Withdraw the question: best effort, at most 2 seconds, idempotent, never raises."""
+        """Withdraw the question: best effort, at most ``WITHDRAW_SECONDS``, idempotent, never raises."""
 
     async def close(self) -> None:
         """Release connections."""

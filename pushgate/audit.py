@@ -1,0 +1,87 @@
+"""One record per decision, as a line of JSON."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from typing_extensions import override
+
+from pushgate.clock import Clock
+from pushgate.decision import Decision
+from pushgate.errors import PushgateError
+from pushgate.login import Login
+from pushgate.text import clean
+
+log = structlog.get_logger()
+
+
+def new_audit_id() -> str:
+    """Return a new id of 16 hex digits; it names a record and is no secret."""
+    return secrets.token_hex(8)
+
+
+class Audit(Protocol):
+    """Where decisions are recorded."""
+
+    def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
+        """Write one record; never raises."""
+
+
+class JsonLinesAudit(Audit):
+    """Append records to a file, or to standard output."""
+
+    def __init__(self, clock: Clock, path: Path | None) -> None:
+        """Open the file, created 0600.
+
+        Raises:
+            PushgateError: if it cannot be opened for appending.
+        """
+        self.clock = clock
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self.descriptor = os.open(path, flags, 0o600) if path else os.dup(sys.stdout.fileno())
+        except OSError as error:
+            raise PushgateError(
+                f"{path}: cannot be opened for appending ({os.strerror(error.errno or 0).lower()})",
+                "create its folder and let the daemon's user write there",
+            ) from None
+
+    @override
+    def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
+        entry = {
+            "time": self.clock.wall().isoformat(timespec="milliseconds"),
+            **describe(login, decision),
+            "seconds": round(seconds, 3),
+            "detail": clean(detail, 200),
+        }
+        line = json.dumps({key: value for key, value in entry.items() if value != ""}, ensure_ascii=True) + "\n"
+        try:
+            os.write(self.descriptor, line.encode("ascii"))
+        except OSError as error:
+            # The decision stands: a full disk must not lock everybody out. So the record goes to the log.
+            log.error("audit_write_failed", error=os.strerror(error.errno or 0), record=line.rstrip())
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+
+def describe(login: Login, decision: Decision) -> Mapping[str, str | bool]:
+    """Return what a record says of a login; no secret and no command line, which can hold secrets."""
+    return {
+        "id": decision.audit_id,
+        "accept": decision.accept,
+        "reason": decision.reason.value,
+        "user": clean(login.user, 128),
+        "account": clean(login.account, 128),
+        "service": clean(login.service, 64),
+        "host": clean(login.host, 128),
+        "address": login.origin.address or "",
+        "address_from": login.origin.source.value,
+        "tty": clean(login.tty, 64),
+    }

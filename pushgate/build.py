@@ -1,0 +1,236 @@
+"""Settings become running parts, in the order that they need each other, and stop in the reverse order."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pam_module.listener import PamListener, PamOptions
+from push_authority.server import Authority, AuthorityOptions
+from pushgate.audit import JsonLinesAudit
+from pushgate.authenticator import Authenticator
+from pushgate.clock import Clock
+from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.files import read_secret
+from pushgate.http import JsonClient
+from pushgate.policy import Policy, Rule
+from pushgate.providers.base import Provider
+from pushgate.providers.logintc import LoginTc
+from pushgate.settings import (
+    SAMPLE_SECRETS,
+    AuthoritySettings,
+    LoginTcSettings,
+    PamSettings,
+    RadiusClient,
+    RadiusSettings,
+    Settings,
+)
+from radius_server.clients import Client
+from radius_server.server import RadiusOptions, RadiusServer
+
+log = structlog.get_logger()
+
+SHORT_SECRET = 12
+"""Shared secrets up to this length can be guessed offline from one captured packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs; a part that the configuration does not name is None."""
+
+    authority: Authority | None
+    radius: RadiusServer | None
+    pam: PamListener | None
+
+
+async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Parts:
+    """Start every part that the configuration names; the stack stops them in the reverse order.
+
+    Raises:
+        PushgateError: if a part cannot start; those before it are stopped by the stack.
+    """
+    authority = radius = pam = None
+    if settings.authority is not None:
+        # First, because it makes the key and domain files that the provider reads.
+        authority = await start_authority(settings.authority)
+        stack.push_async_callback(authority.stop)
+    if settings.provider is None:
+        return Parts(authority, None, None)
+
+    provider = build_provider(settings.provider, clock)
+    stack.push_async_callback(provider.close)
+    audit = JsonLinesAudit(clock, settings.audit.file)
+    stack.callback(audit.close)
+    authenticator = Authenticator(
+        build_policy(settings),
+        provider,
+        audit,
+        clock,
+        timeout=settings.login.timeout,
+        max_pending=settings.login.max_pending,
+    )
+    if settings.pam is not None:
+        pam = build_pam(settings.pam, settings, authenticator, clock)
+        await begin(stack, pam.start, pam.stop)
+    if settings.radius is not None:
+        radius = build_radius(settings.radius, settings, authenticator, clock)
+        await begin(stack, radius.start, radius.stop)
+    return Parts(authority, radius, pam)
+
+
+async def begin(
+    stack: AsyncExitStack, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+) -> None:
+    """Start one part and note how it stops; also after a start that went half way."""
+    stack.push_async_callback(stop)
+    await start()
+
+
+async def start_authority(settings: AuthoritySettings) -> Authority:
+    """Start our own authority in this process."""
+    options = AuthorityOptions(
+        folder=settings.folder,
+        socket=settings.socket,
+        listen=(settings.listen.host, settings.listen.port) if settings.listen else None,
+        page=(settings.page.host, settings.page.port),
+        organization=settings.organization,
+        domain=settings.domain,
+        request_timeout=settings.request_timeout,
+    )
+    return await Authority.start(options)
+
+
+def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:
+    """Build the provider that asks the person; reads its key.
+
+    Raises:
+        ConfigurationError: if the key or domain file cannot be used.
+    """
+    key, domain = provider_credentials(settings)
+    transport = JsonClient(settings.url, clock, {"Authorization": f'LoginTC key="{key}"'}, settings.ca_file)
+    return LoginTc(transport, domain, clock, send_command=settings.send_command)
+
+
+def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
+    """Read the API key and the domain id.
+
+    Raises:
+        ConfigurationError: naming every file that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    key = read_word(settings.api_key_file, problems)
+    domain = settings.domain_id or read_word(settings.domain_id_file, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return key, domain
+
+
+def read_word(path: Path | None, problems: list[PushgateError]) -> str:
+    """Read a secret of ASCII letters and digits; what is wrong goes to ``problems``."""
+    if path is None:
+        return ""
+    try:
+        word = read_secret(path)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return ""
+    if not word.isalnum():
+        problems.append(PushgateError(f"{path}: holds other characters than letters and digits", "write it anew"))
+        return ""
+    return word.decode("ascii")
+
+
+def build_policy(settings: Settings) -> Policy:
+    """Collect the rule of each service that the configuration names."""
+    named = dict(settings.pam.services) if settings.pam else {}
+    rules = {name: Rule(service.if_unreachable == "accept") for name, service in named.items()}
+    for client in settings.radius.clients if settings.radius else ():
+        rules[client.name] = Rule(client.if_unreachable == "accept")
+    for name, rule in rules.items():
+        if rule.accept_if_unreachable:
+            log.warning("fails_open", service=name, hint="people get in while the provider cannot be reached")
+    return Policy(rules)
+
+
+def build_pam(pam: PamSettings, settings: Settings, authenticator: Authenticator, clock: Clock) -> PamListener:
+    """Build the PAM front end."""
+    options = PamOptions(
+        socket=pam.socket,
+        allowed_peer_uids=frozenset(pam.allowed_peer_uids),
+        services=frozenset(pam.services),
+        timeout=settings.login.timeout,
+        max_pending=settings.login.max_pending,
+    )
+    return PamListener(options, authenticator.authenticate, clock)
+
+
+def build_radius(
+    radius: RadiusSettings, settings: Settings, authenticator: Authenticator, clock: Clock
+) -> RadiusServer:
+    """Build the RADIUS front end; reads the shared secrets."""
+    options = RadiusOptions(
+        listen=[(address.host, address.port) for address in radius.listen],
+        answer_within=radius.answer_within,
+        max_pending=settings.login.max_pending,
+        max_pending_per_client=radius.max_pending_per_client,
+        receive_buffer=radius.receive_buffer,
+    )
+    return RadiusServer(options, read_clients(radius.clients), authenticator.authenticate, clock)
+
+
+def read_clients(clients: list[RadiusClient]) -> list[Client]:
+    """Read each client's shared secret.
+
+    Raises:
+        ConfigurationError: naming every secret that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    ready: list[Client] = []
+    for client in clients:
+        try:
+            secret = read_secret(client.secret_file)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            continue
+        if secret in SAMPLE_SECRETS:
+            problems.append(
+                PushgateError(f"{client.secret_file}: holds a secret out of a manual", "openssl rand -hex 32 makes one")
+            )
+        if len(secret) <= SHORT_SECRET:
+            log.warning("short_secret", client=client.name, hint="use 16 characters or more")
+        ready.append(
+            Client(
+                name=client.name,
+                network=client.address,
+                secret=secret,
+                message_authenticator=client.message_authenticator,
+                limit_proxy_state=client.limit_proxy_state,
+                status_server=client.status_server,
+            )
+        )
+    if problems:
+        raise ConfigurationError(problems)
+    return ready
+
+
+def check_files(settings: Settings) -> list[PushgateError]:
+    """Try every file that the parts will read; returns what is wrong.
+
+    The authority's own key and domain files may be missing: it makes them at its first start.
+    """
+    problems: list[PushgateError] = []
+    if settings.radius is not None:
+        try:
+            read_clients(settings.radius.clients)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if settings.provider is not None:
+        made_later = settings.authority is not None and not settings.provider.api_key_file.exists()
+        try:
+            if not made_later:
+                provider_credentials(settings.provider)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    return problems

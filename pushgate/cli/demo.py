@@ -1,0 +1,228 @@
+"""``pushgate demo``: the main job on this machine alone, with nothing prepared."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pushgate.errors import PushgateError
+
+if TYPE_CHECKING:
+    from pushgate.build import Parts
+    from pushgate.cli.authority_api import AuthorityApi
+    from pushgate.clock import Clock
+    from pushgate.settings import Settings
+
+USER = "alice"
+CALLER = "203.0.113.7"
+SECONDS = 60
+IGNORED_SECONDS = 5
+EXPECTED = {"approve": "Access-Accept", "deny": "Access-Reject", "ignore": "Access-Reject"}
+
+CONFIG = """\
+login:
+  timeout: {seconds}
+provider:
+  type: logintc
+  url: unix:{folder}/authority.sock
+  api_key_file: {folder}/authority/api.key
+  domain_id_file: {folder}/authority/domain.id
+authority:
+  folder: {folder}/authority
+  socket: {folder}/authority.sock
+  page: 127.0.0.1:0
+  organization: pushgate demo
+pam:
+  socket: {folder}/pam.sock
+  allowed_peer_uids: [{uid}]
+  services:
+    sshd:
+    sudo:
+radius:
+  listen: ["127.0.0.1:0"]
+  first_factor: none
+  answer_within: {seconds}
+  clients:
+    - name: demo-vpn
+      address: 127.0.0.0/8
+      secret_file: {folder}/radius.secret
+audit:
+  file: {folder}/audit.jsonl
+log:
+  level: warning
+"""
+
+
+@click.command()
+@click.option("--answer", type=click.Choice(sorted(EXPECTED)), help="Answer by itself, then exit.")
+def demo(answer: str | None) -> None:
+    """Run everything on loopback in a private temporary folder, and log alice in."""
+    folder = Path(tempfile.mkdtemp(prefix="pushgate-demo-"))
+    try:
+        asyncio.run(run_demo(folder, answer))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo("\nstopped")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def run_demo(folder: Path, answer: str | None) -> None:
+    """Start the parts, enrol alice, send one login, and either check its end or go on serving.
+
+    Raises:
+        PushgateError: if the login did not end as it should.
+    """
+    from pushgate.build import start_parts
+    from pushgate.clock import SystemClock
+    from pushgate.daemon import set_up_logging
+
+    settings, secret = write_configuration(folder, IGNORED_SECONDS if answer == "ignore" else SECONDS)
+    set_up_logging(settings.log)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        parts = await start_parts(settings, clock, stack)
+        assert parts.radius is not None and parts.authority is not None
+        click.echo(f"authority, RADIUS and PAM socket are running; everything is in {folder}")
+        api = await asyncio.to_thread(connect, settings)
+        stack.callback(api.close)
+        person = await asyncio.to_thread(api.add_user, USER, "Alice Example")
+        code = (await asyncio.to_thread(api.activation_code, person["id"]))["code"]
+        click.echo(f"enrolled {USER}: activation code {code}")
+
+        answering = None
+        if answer is None:
+            await wait_for_browser(api, person["id"], parts.authority.page_url, code, clock)
+        else:
+            answering = asyncio.create_task(answer_alone(parts.authority.page_url, code, answer, clock))
+            stack.callback(answering.cancel)
+        received = await log_in(parts, secret, settings.login.timeout, clock)
+        if answer is None:
+            explain_serving(parts, secret)
+            await asyncio.Event().wait()
+        if answering is not None:
+            await answering
+        click.echo(received)
+        if received != EXPECTED[answer or "approve"]:
+            raise PushgateError(
+                f"the NAS received {received}, which is wrong for {answer!r}", "this is a fault: report it"
+            )
+
+
+def write_configuration(folder: Path, seconds: int) -> tuple["Settings", bytes]:
+    """Write a configuration and a fresh shared secret; returns both."""
+    import os
+    import secrets
+
+    from pushgate.settings import load_settings
+
+    secret = secrets.token_hex(16)
+    for name, text in (
+        ("radius.secret", secret + "\n"),
+        ("pushgate.yaml", CONFIG.format(folder=folder, seconds=seconds, uid=os.geteuid())),
+    ):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    return load_settings(folder / "pushgate.yaml"), secret.encode()
+
+
+def connect(settings: "Settings") -> "AuthorityApi":
+    """Connect to the authority's integration plane."""
+    from pushgate.build import provider_credentials
+    from pushgate.cli.authority_api import AuthorityApi
+
+    assert settings.provider is not None
+    key, domain = provider_credentials(settings.provider)
+    return AuthorityApi(settings.provider.url, key, domain)
+
+
+async def wait_for_browser(api: "AuthorityApi", user_id: str, page: str, code: str, clock: "Clock") -> None:
+    """Print where to enrol, and wait until a browser has done so."""
+    click.echo(f"\nopen this page on this machine, it will ask you about the login:\n\n    {page}/e#{code}\n")
+    click.echo("waiting for the browser to enrol (Ctrl-C stops) ...")
+    while not await asyncio.to_thread(api.has_device, user_id):
+        await clock.sleep(1)
+    click.echo("a browser is enrolled")
+
+
+async def answer_alone(page: str, code: str, answer: str, clock: "Clock") -> None:
+    """Enrol a terminal device and answer the first login that it sees; ``ignore`` only looks at it."""
+    from pushgate.cli.device_api import TerminalDevice
+
+    device = await asyncio.to_thread(TerminalDevice.enroll, page, code, "demo terminal")
+    click.echo(f"a terminal device is enrolled, fingerprint {device.fingerprint}")
+    while not (waiting := await asyncio.to_thread(device.pending)):
+        await clock.sleep(0.1)
+    click.echo(f"the device is asked: {waiting[0].ctx}")
+    if answer != "ignore":
+        state = await asyncio.to_thread(device.decide, waiting[0], "approved" if answer == "approve" else "denied")
+        click.echo(f"the device answered: {state}")
+
+
+async def log_in(parts: "Parts", secret: bytes, seconds: float, clock: "Clock") -> str:
+    """Be the NAS: send one Access-Request, wait, and return the name of the verified reply.
+
+    Raises:
+        PushgateError: if no reply came, or one whose authenticators are wrong.
+    """
+    from radius_server.wire import build_request, verify_reply
+
+    assert parts.radius is not None
+    port = parts.radius.ports[0]
+    attributes = {"User-Name": USER, "User-Password": "push", "Calling-Station-Id": CALLER, "NAS-Port": "7"}
+    click.echo("the NAS sends an Access-Request:")
+    for name, value in attributes.items():
+        click.echo(f"    {name} = {value}")
+    request = build_request(USER, b"push", secret, 1)
+    loop = asyncio.get_running_loop()
+    replies: asyncio.Queue[bytes] = asyncio.Queue()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Nas(replies), remote_addr=("127.0.0.1", port))
+    try:
+        transport.sendto(request)
+        reply = await wait_with_progress(replies, seconds, clock)
+    finally:
+        transport.close()
+    return str(verify_reply(request, reply, secret))
+
+
+class Nas(asyncio.DatagramProtocol):
+    """Hand each datagram to a queue."""
+
+    def __init__(self, replies: asyncio.Queue[bytes]) -> None:
+        self.replies = replies
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Keep it."""
+        self.replies.put_nowait(data)
+
+
+async def wait_with_progress(replies: asyncio.Queue[bytes], seconds: float, clock: "Clock") -> bytes:
+    """Wait for a reply, saying how many seconds are left: each second on a terminal, else every ten."""
+    deadline = clock.now() + seconds + 5
+    while clock.now() < deadline:
+        left = max(0, round(deadline - 5 - clock.now()))
+        if sys.stdout.isatty():
+            click.echo(f"\rwaiting for the person, {left} s left ", nl=False)
+        elif left % 10 == 0 or left == seconds:
+            click.echo(f"waiting for the person, {left} s left")
+        try:
+            async with clock.timeout_at(clock.now() + 1):
+                return await replies.get()
+        except TimeoutError:
+            continue
+    raise PushgateError("the NAS received no reply", "this is a fault: report it")
+
+
+def explain_serving(parts: "Parts", secret: bytes) -> None:
+    """Say how to send further logins."""
+    assert parts.radius is not None
+    click.echo(
+        "\nstill serving; try another login from a second terminal (apt install freeradius-utils), Ctrl-C stops:\n\n"
+        f"    echo 'User-Name={USER},User-Password=push,Calling-Station-Id={CALLER},Message-Authenticator=0x00' |"
+        f" radclient -t 65 -r 1 127.0.0.1:{parts.radius.ports[0]} auth {secret.decode()}\n"
+    )

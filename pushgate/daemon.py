@@ -1,0 +1,58 @@
+"""Serve until a signal comes; set up what the daemon says."""
+
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+import structlog
+
+from pushgate.build import start_parts
+from pushgate.clock import SystemClock
+from pushgate.settings import LogSettings, Settings
+
+log = structlog.get_logger()
+
+
+def set_up_logging(settings: LogSettings) -> None:
+    """Write events to standard error, as text or JSON lines; libraries are heard from warning on."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING), format="%(name)s: %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Tracebacks without the values of variables: those can be passwords.
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer()
+            if settings.format == "json"
+            else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Run every part that the configuration names until SIGTERM or SIGINT; then withdraw what is pending.
+
+    Raises:
+        PushgateError: if a part cannot start.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        parts = await start_parts(settings, SystemClock(), stack)
+        log.info(
+            "ready",
+            radius=parts.radius.ports if parts.radius else None,
+            pam=str(settings.pam.socket) if settings.pam else None,
+            page=parts.authority.page_url if parts.authority else None,
+        )
+        await stopping.wait()
+        log.info("stopping")

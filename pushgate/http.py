@@ -1,0 +1,154 @@
+"""One JSON request over HTTPS or a unix socket: deadline, size cap, no redirects, one error map."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from pushgate import __version__
+from pushgate.clock import Clock
+from pushgate.outcome import FailureKind
+
+MAX_BODY = 64 * 1024
+CONNECT_SECONDS = 5.0
+# Shorter than the authority's 10 s, so that a request never meets a connection that the server is just closing.
+KEEP_ALIVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the status and the JSON value (None for an empty body)."""
+
+    status: int
+    body: Any
+    retry_after: float | None = None
+    """Seconds that the server asked us to wait; None if it did not say, or gave a date."""
+
+
+class RequestFailedError(Exception):
+    """No usable reply.
+
+    ``sent`` is False only if the request surely never reached the server: name look-up, connect, TLS handshake.
+    """
+
+    def __init__(self, kind: FailureKind, *, sent: bool, detail: str) -> None:
+        super().__init__(detail)
+        self.kind, self.sent, self.detail = kind, sent, detail
+
+
+class JsonClient:
+    """A client for one server, kept connected; no cookies, no proxy from the environment, no redirects."""
+
+    def __init__(self, url: str, clock: Clock, headers: Mapping[str, str], ca_file: Path | None = None) -> None:
+        """Take ``https://host``, ``http://host`` or ``unix:/path``; must be called inside the running loop."""
+        self.clock = clock
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(mark_sent)
+        connector: aiohttp.BaseConnector
+        if url.startswith("unix:"):
+            self.base = "http://localhost"
+            connector = aiohttp.UnixConnector(url.removeprefix("unix:"), limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        else:
+            self.base = url.rstrip("/")
+            context = ssl.create_default_context(cafile=ca_file)
+            # limit=0: the default of 100 connections would make the 101st waiting login miss its deadline.
+            connector = aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            headers={"User-Agent": f"pushgate/{__version__}", **headers},
+            trace_configs=[trace],
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            read_bufsize=MAX_BODY,
+        )
+
+    async def request(
+        self, method: str, path: str, *, deadline: float, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send one request and read its JSON reply, whatever the status; ``deadline`` is in seconds of the clock.
+
+        Raises:
+            RequestFailedError: with the kind by provider-apis.md section 1.2, for everything that is not a reply.
+        """
+        mark = SentMark()
+        sending = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            async with (
+                self.clock.timeout_at(deadline),
+                self.session.request(
+                    method,
+                    self.base + path,
+                    data=None if body is None else json.dumps(body).encode(),
+                    headers={**sending, **(headers or {})},
+                    allow_redirects=False,
+                    trace_request_ctx=mark,
+                ) as response,
+            ):
+                return Reply(response.status, await read_json(response), retry_after(response))
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise classify(error, sent=mark.sent) from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.session.close()
+
+
+class SentMark:
+    """Whether the request's head has left; one per request, carried through aiohttp's tracing."""
+
+    sent = False
+
+
+async def mark_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """Note that from now on the server may have seen the request."""
+    context.trace_request_ctx.sent = True
+
+
+async def read_json(response: aiohttp.ClientResponse) -> Any:
+    """Read at most 64 KiB, counted after decompression.
+
+    Raises:
+        RequestFailedError: PROTOCOL, for a larger body or, with a 2xx status, one that is not JSON.
+    """
+    content = bytearray()
+    while chunk := await response.content.read(MAX_BODY + 1 - len(content)):
+        content += chunk
+        if len(content) > MAX_BODY:
+            response.close()
+            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail="reply larger than 64 KiB")
+    if not content.strip():
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        if 200 <= response.status < 300:
+            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail="reply is not JSON") from None
+        return None  # error pages of proxies: the status says enough
+
+
+def retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """Return the seconds of a Retry-After header (RFC 9110 section 10.2.3), if it has that form."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
+
+
+def classify(error: Exception, *, sent: bool) -> RequestFailedError:
+    """Name the kind of a transport failure (provider-apis.md section 1.2)."""
+    name = type(error).__name__
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    match error:
+        case _ if isinstance(cause, ssl.SSLEOFError):
+            kind = FailureKind.UNAVAILABLE  # the connection was cut during the handshake
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLError() | aiohttp.ClientSSLError():
+            kind = FailureKind.CONFIG  # a certificate or TLS alert is never "unreachable": that could fail open
+        case TimeoutError() | OSError() | aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            kind = FailureKind.UNAVAILABLE
+        case _:
+            kind = FailureKind.PROTOCOL
+    return RequestFailedError(kind, sent=sent, detail=name)

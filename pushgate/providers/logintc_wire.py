@@ -1,0 +1,139 @@
+"""LoginTC's messages as pure functions: a login becomes a request body, a reply becomes an outcome."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pushgate.http import Reply
+from pushgate.login import Login, OriginSource
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Pending
+from pushgate.text import clean
+
+V1_TYPE = "application/vnd.logintc.v1+json"
+NATIVE_TYPE = "application/vnd.pushgate.v1+json"
+
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+NO_TOKEN = "api.error.notfound.token"  # noqa: S105 - LoginTC's word for "nothing enrolled"
+
+# LoginTC shows at most 20 attributes; keys to 64, values to 512 characters (provider-apis.md section 1.3).
+VALUE_LIMIT = 512
+
+
+def v1_body(login: Login, *, send_command: bool) -> dict[str, Any]:
+    """Build the body of ``POST /domains/{d}/sessions``; the order of the attributes is the order on the phone."""
+    body: dict[str, Any] = {"user": {"username": login.user}, "attributes": attributes(login, send_command)}
+    if login.origin.address is not None:
+        body["ipAddress"] = login.origin.address
+    return body
+
+
+def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int) -> dict[str, Any]:
+    """Build the same body with what only our own authority understands: context, nonce and time to live in seconds."""
+    context = {
+        "service": clean(login.service, 64),
+        "host": clean(login.host, 128),
+        "account": clean(login.account, 128),
+        "command": clean(login.command, VALUE_LIMIT) if send_command else "",
+        "tty": clean(login.tty, 64),
+        "origin_kind": login.origin.source.value,
+    }
+    return {
+        **v1_body(login, send_command=send_command),
+        "context": context,
+        "client_nonce": nonce,
+        "timeout": timeout,
+    }
+
+
+def attributes(login: Login, send_command: bool) -> list[dict[str, str]]:
+    """List what the person sees, most telling first; empty values are left out, an unknown address is not."""
+    shown = {
+        "IP Address": login.origin.address or describe_origin(login),
+        "Username": login.account or login.user,
+        "Service": login.service,
+        "Host": login.host,
+        "TTY": login.tty,
+        "Command": login.command if send_command else "",
+    }
+    return [{"key": key, "value": clean(value, VALUE_LIMIT)} for key, value in shown.items() if value]
+
+
+def describe_origin(login: Login) -> str:
+    """Say in words where a login without an address comes from."""
+    return "this machine" if login.origin.source is OriginSource.LOCAL else "unknown"
+
+
+def read_created(reply: Reply, *, domain_known: bool) -> Approved | Denied | Pending | Failed:
+    """Read the reply to a create."""
+    if reply.status not in (200, 201, 202):
+        return failure_of_create(reply, domain_known=domain_known)
+    body = reply.body
+    session_id = body.get("id") if isinstance(body, dict) else None
+    if not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
+        return Failed(FailureKind.PROTOCOL, asked=True, detail="create: no usable session id")
+    return read_state(body, session_id) or Pending(Handle(session_id))
+
+
+def read_state(body: Any, session_id: str) -> Approved | Denied | Failed | None:
+    """Read a session body; None while it is pending.
+
+    Only the exact word ``approved``, for the session that we created, opens anything.
+    """
+    if not isinstance(body, dict) or body.get("id", session_id) != session_id:
+        return Failed(FailureKind.PROTOCOL, asked=True, detail="session: another id, or no object")
+    match body.get("state"):
+        case "pending":
+            return None
+        case "approved":
+            return Approved(device=device_of(body))
+        case "denied":
+            return Denied(clean(str(body.get("reason") or "user"), 32))
+        case "expired":
+            return Failed(FailureKind.EXPIRED, asked=True, detail="expired at the provider")
+        case "cancelled":
+            return Failed(FailureKind.CANCELLED, asked=True, detail="cancelled at the provider")
+        case _:
+            return Failed(FailureKind.PROTOCOL, asked=True, detail="session: unknown state")
+
+
+def device_of(body: Mapping[str, Any]) -> str:
+    """Name the device that answered, where the native form's proof says so."""
+    proof = body.get("proof")
+    return clean(str(proof.get("device_id", "")), 64) if isinstance(proof, dict) else ""
+
+
+def failure_of_create(reply: Reply, *, domain_known: bool) -> Failed:
+    """Name the failure of a create by its status (provider-apis.md section 2.4)."""
+    status = reply.status
+    if status == 503:
+        return Failed(FailureKind.UNAVAILABLE, asked=False, detail="create: HTTP 503")
+    if status >= 500:
+        return Failed(FailureKind.UNAVAILABLE, asked=True, detail=f"create: HTTP {status}")
+    if status == 404:
+        kind = FailureKind.NOT_ENROLLED if domain_known or error_code(reply) == NO_TOKEN else FailureKind.CONFIG
+    else:
+        kind = failure_of_status(status)
+    return Failed(kind, asked=False, detail=f"create: HTTP {status}")
+
+
+def failure_of_poll(reply: Reply) -> Failed:
+    """Name the failure of a question about a session that exists."""
+    gone = reply.status in (404, 410)
+    kind = FailureKind.EXPIRED if gone else failure_of_status(reply.status)
+    return Failed(kind, asked=True, detail=f"session: HTTP {reply.status}")
+
+
+def failure_of_status(status: int) -> FailureKind:
+    """Name the kind of a status that no call gives a meaning of its own."""
+    if status in (401, 403, 407):
+        return FailureKind.CONFIG
+    if status == 429:
+        return FailureKind.RATE_LIMITED
+    return FailureKind.UNAVAILABLE if status >= 500 else FailureKind.PROTOCOL
+
+
+def error_code(reply: Reply) -> str:
+    """Return the first error code of an error body, or an empty string whatever the body looks like."""
+    errors = reply.body.get("errors") if isinstance(reply.body, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return str(first.get("code", "")) if isinstance(first, dict) else ""
