@@ -1,0 +1,200 @@
+"""The unix socket that the module connects to."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import stat
+import struct
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pam_module.codes import PamCode
+from pam_module.connection import Authenticate, PamConnection
+from pam_module.protocol import RESULT, encode
+from pushgate.clock import Clock
+from pushgate.conversation import Conversation
+from pushgate.decision import Decision
+from pushgate.errors import PushgateError
+from pushgate.files import check_folders
+from pushgate.login import Login
+from pushgate.text import clean
+
+log = structlog.get_logger()
+
+BACKLOG = 1024
+LOOKUP_THREADS = 8
+MAX_PATH = 107
+"""Bytes in ``sun_path`` without its closing NUL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PamOptions:
+    """How the PAM front end listens."""
+
+    socket: Path
+    allowed_peer_uids: frozenset[int]
+    """Users that may connect beside root."""
+    services: frozenset[str]
+    """Services that the configuration names; a login to another one is the core's to refuse."""
+    timeout: float
+    """Seconds that the daemon may take; less than the module's own limit."""
+    max_pending: int
+    """Connections at the same time."""
+
+
+class PamListener:
+    """Accepts the module's connections and serves each in a task of its own."""
+
+    def __init__(self, options: PamOptions, authenticate: Authenticate, clock: Clock) -> None:
+        self.options, self.authenticate, self.clock = options, authenticate, clock
+        self.connections: set[asyncio.Task[None]] = set()
+        self.server: asyncio.Server | None = None
+        self.inode: tuple[int, int] | None = None
+        self.lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
+
+    async def start(self) -> None:
+        """Make the socket, open to root alone from its first moment, and accept.
+
+        Raises:
+            PushgateError: the folder is unsafe, or another daemon answers at the socket.
+        """
+        path = self.options.socket
+        prepare_folder(path)
+        with starting_alone(path.parent):
+            remove_stale_socket(path)
+            listening = bind_private(path)
+            status = path.lstat()
+        self.inode = (status.st_dev, status.st_ino)
+        self.server = await asyncio.start_unix_server(self.accepted, sock=listening, backlog=BACKLOG)
+        log.info("pam_listening", socket=str(path))
+
+    async def stop(self) -> None:
+        """Close the socket and withdraw every login that still waits."""
+        if self.server:
+            self.server.close()
+        for task in tuple(self.connections):
+            task.cancel()
+        if self.connections:
+            await asyncio.wait(self.connections)
+        self.lookups.shutdown(wait=False, cancel_futures=True)
+        # A newer daemon may have put its own socket there.
+        with contextlib.suppress(FileNotFoundError):
+            status = self.options.socket.lstat()
+            if (status.st_dev, status.st_ino) == self.inode:
+                self.options.socket.unlink()
+
+    async def accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection and close it, whatever happens."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.connections.add(task)
+        try:
+            await self.serve(reader, writer)
+        except asyncio.CancelledError:
+            log.info("pam_connection_cancelled")
+        except Exception as error:
+            log.exception("pam_internal_error", error=type(error).__name__)
+        finally:
+            self.connections.discard(task)
+            writer.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Check who connects and whether there is room."""
+        pid, uid = peer_of(writer)
+        if uid != 0 and uid not in self.options.allowed_peer_uids:
+            log.warning("pam_refused_peer", pid=pid, uid=uid)
+            return
+        if len(self.connections) > self.options.max_pending:
+            log.warning("pam_overloaded", pid=pid, max_pending=self.options.max_pending)
+            writer.write(encode(RESULT, bytes([PamCode.SERVICE_ERR])))
+            return
+        connection = PamConnection(reader, writer, self.ask_core, self.clock, self.lookups, self.options.timeout)
+        await connection.serve(pid)
+
+    async def ask_core(self, login: Login, conversation: Conversation) -> Decision:
+        """Ask the core, with a hint in the log where the administrator has forgotten a line."""
+        if login.service not in self.options.services:
+            hint = "name it under pam.services if its logins are meant to come here"
+            log.warning("pam_service_not_configured", service=clean(login.service, 64), hint=hint)
+        return await self.authenticate(login, conversation)
+
+
+def peer_of(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """Tell pid and user id of the process at the other end; the kernel's word."""
+    size = struct.calcsize("3i")
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    pid, uid, _ = struct.unpack("3i", credentials)
+    return pid, uid
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the socket's folder if it is missing, and refuse one in which others could swap the socket.
+
+    Raises:
+        PushgateError: it is unsafe or cannot be made.
+    """
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise PushgateError(f"{path}: longer than {MAX_PATH} bytes", "choose a shorter path for pam.socket")
+    try:
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        check_folders(path.parent)
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise PushgateError(f"{path.parent}: {reason}", "make the folder, owned by root, mode 0755") from None
+
+
+@contextlib.contextmanager
+def starting_alone(folder: Path) -> Generator[None]:
+    """Hold a lock on the folder, so that two daemons that start together do not remove each other's socket."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise PushgateError(f"{folder}: another daemon is starting here", "wait until it runs, or stop it") from None
+    finally:
+        os.close(descriptor)
+
+
+def remove_stale_socket(path: Path) -> None:
+    """Remove a socket that a dead daemon left behind.
+
+    Raises:
+        PushgateError: somebody answers there, or it is no socket.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise PushgateError(f"{path}: exists and is not a socket", "remove it, or choose another path for pam.socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        refused = probe.connect_ex(os.fspath(path)) == errno.ECONNREFUSED
+    # Any other result, also "try again" of a full queue, means that somebody listens.
+    if not refused:
+        raise PushgateError(f"{path}: another daemon answers there", "stop it, or choose another path for pam.socket")
+    path.unlink()
+
+
+def bind_private(path: Path) -> socket.socket:
+    """Bind a socket that only its owner can connect to.
+
+    Linux gives the file the mode of the unbound socket: so there is no moment at which it is open to others, and no
+    umask, which would hold for all threads, is changed.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        os.fchmod(listening.fileno(), 0o600)
+        listening.bind(os.fspath(path))
+    except OSError as error:
+        listening.close()
+        raise PushgateError(f"{path}: {(error.strerror or 'error').lower()}", "check the folder's owner") from None
+    return listening

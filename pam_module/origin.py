@@ -1,0 +1,130 @@
+"""Where the person comes from: PAM_RHOST, or the TCP peer of the sshd that the process descends from."""
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+from pam_module.processes import PROC, NoProcess, Process, read_limited, read_process
+from pushgate.login import Origin, OriginSource
+
+SSH_PROGRAMS = frozenset({"sshd", "sshd-session"})
+MAX_ANCESTORS = 64
+MAX_DESCRIPTORS = 1024
+TABLE_LIMIT = 16 * 1024 * 1024
+ESTABLISHED = b"01"
+
+
+def origin_of_rhost(rhost: bytes) -> Origin:
+    """Take PAM_RHOST if it is an address; a host name is what some resolver said, and is not believed."""
+    try:
+        return Origin(canonical_address(rhost.decode("ascii")), OriginSource.PAM)
+    except ValueError:
+        return Origin(None, OriginSource.UNKNOWN)
+
+
+def origin_of_process(process: Process, proc: Path = PROC) -> Origin:
+    """Find the address of the SSH connection that a process came in by.
+
+    Walks up the parents to the first sshd that runs as root and takes the far end of its TCP connection. The
+    environment (SSH_CONNECTION) is the caller's to write and is not read.
+    """
+    if not process.exe:
+        # Not even the first executable can be seen: the daemon lacks the right, so it knows nothing.
+        return Origin(None, OriginSource.UNKNOWN)
+    try:
+        session = _ssh_ancestor(process, proc)
+        address = _tcp_peer(session.pid, proc) if session else None
+    except NoProcess:
+        return Origin(None, OriginSource.UNKNOWN)
+    if address is None:
+        return Origin(None, OriginSource.LOCAL)
+    return Origin(address, OriginSource.KERNEL)
+
+
+def canonical_address(text: str) -> str:
+    """Write an IP address in its one canonical form, without zone, IPv4 also where it came in IPv6's clothes.
+
+    Raises:
+        ValueError: it is not an address.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def _ssh_ancestor(process: Process, proc: Path) -> Process | None:
+    for _ in range(MAX_ANCESTORS):
+        if process.parent <= 1:
+            return None
+        parent = read_process(process.parent, proc)
+        if parent.start_time > process.start_time:
+            # A parent is older than its child: this pid has been given to somebody else meanwhile.
+            return None
+        if parent.program in SSH_PROGRAMS and parent.uids == (0, 0, 0):
+            return parent
+        process = parent
+    return None
+
+
+def _tcp_peer(pid: int, proc: Path) -> str | None:
+    """Find the far end of a process's connection.
+
+    sshd opened the client's connection before any other, so of several it is the one with the lowest descriptor;
+    forwarded connections come later.
+    """
+    peers: dict[bytes, str] = {}
+    for name, width in (("tcp", 8), ("tcp6", 32)):
+        table = proc / str(pid) / "net" / name
+        if table.exists():
+            peers |= parse_tcp_table(read_limited(table, TABLE_LIMIT), width)
+    for inode in _socket_inodes(proc / str(pid) / "fd"):
+        if inode in peers:
+            return peers[inode]
+    return None
+
+
+def _socket_inodes(folder: Path) -> list[bytes]:
+    """List the inodes of a process's sockets, lowest descriptor first."""
+    try:
+        descriptors = sorted(int(name) for name in os.listdir(folder) if name.isdigit())  # noqa: PTH208 - names only
+    except OSError as error:
+        raise NoProcess(f"{folder}: {error.strerror}") from None
+    inodes = []
+    for descriptor in descriptors[:MAX_DESCRIPTORS]:
+        try:
+            target = os.fsencode((folder / str(descriptor)).readlink())
+        except OSError:
+            continue
+        if target.startswith(b"socket:[") and target.endswith(b"]"):
+            inodes.append(target[8:-1])
+    return inodes
+
+
+def parse_tcp_table(content: bytes, width: int) -> dict[bytes, str]:
+    """Map the inode of each established connection to its far end.
+
+    Args:
+        content: ``/proc/<pid>/net/tcp`` or ``tcp6``; a line that is not as proc(5) describes it is left out.
+        width: Hexadecimal digits of an address: 8 or 32.
+    """
+    peers: dict[bytes, str] = {}
+    for line in content.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 10 or fields[3] != ESTABLISHED or fields[9] == b"0":
+            continue
+        digits = fields[2].partition(b":")[0]
+        try:
+            peers[fields[9]] = _address_from_hex(digits.decode("ascii"), width)
+        except ValueError:
+            continue
+    return peers
+
+
+def _address_from_hex(digits: str, width: int) -> str:
+    """Read an address as the kernel prints it: 32-bit words in the machine's own byte order."""
+    if len(digits) != width:
+        raise ValueError("wrong length")
+    words = [int(digits[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, width, 8)]
+    return canonical_address(str(ipaddress.ip_address(b"".join(words))))

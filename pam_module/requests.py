@@ -1,0 +1,95 @@
+"""A request of the module, and what the kernel knows of its sender, as a login."""
+
+import enum
+import pwd
+import socket
+
+from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost
+from pam_module.processes import Process
+from pam_module.protocol import Request
+from pushgate.login import Login, Origin, OriginSource
+from pushgate.text import clean, is_clean_name
+
+MAX_COMMAND = 512
+
+
+class Host(enum.Enum):
+    """The kind of program that has loaded the module; told by its executable, never by the service's name."""
+
+    SSHD = "sshd"
+    SUDO = "sudo"
+    SU = "su"
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, process: Process) -> "Host":
+        """Recognise the program."""
+        if process.program in SSH_PROGRAMS:
+            return cls.SSHD
+        return {"sudo": cls.SUDO, "su": cls.SU}.get(process.program, cls.OTHER)
+
+    @property
+    def local(self) -> bool:
+        """Whether its caller is already logged in to this machine."""
+        return self in (Host.SUDO, Host.SU)
+
+
+def login_of(request: Request, process: Process) -> Login:
+    """Make the login. Looks up accounts and reads /proc: it can block, so it runs in a thread."""
+    host = Host.of(process)
+    # Bytes that are not UTF-8 become lone surrogates: no clean name has those, so it stays nobody's name.
+    target = request.user.decode("utf-8", "surrogateescape")
+    user, known = _person(host, target, process)
+    return Login(
+        user=user,
+        service=text(request.service),
+        host=socket.gethostname(),
+        origin=_origin(host, request, process),
+        account=target if target != user else "",
+        tty=text(request.tty),
+        # Another program could put anything there: only sudo knows what it is about to run.
+        command=clean(text(request.command), MAX_COMMAND) if host is Host.SUDO else "",
+        known=known,
+    )
+
+
+def text(value: bytes) -> str:
+    """Decode an item of PAM that is only shown."""
+    return value.decode("utf-8", "replace")
+
+
+def _person(host: Host, target: str, process: Process) -> tuple[str, bool]:
+    """Say who is asked, and whether the host knows that account and the target's.
+
+    sudo asks its caller; su asks its caller if that one wants to become root, otherwise the target, whose account it
+    is. The caller is the real user id, not PAM_RUSER.
+    """
+    if host is Host.SUDO or (host is Host.SU and _user_id(target) == 0):
+        caller = _name_of(process.uids[0])
+        if caller is None:
+            return f"uid {process.uids[0]}", False
+        return caller, is_clean_name(caller) and _user_id(target) is not None
+    return target, _user_id(target) is not None
+
+
+def _user_id(name: str) -> int | None:
+    if not is_clean_name(name):
+        return None
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _name_of(user_id: int) -> str | None:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return None
+
+
+def _origin(host: Host, request: Request, process: Process) -> Origin:
+    if request.rhost and not host.local:
+        return origin_of_rhost(request.rhost)
+    # Nobody sits at sshd: without an rhost its client is unknown, not local.
+    return Origin(None, OriginSource.UNKNOWN) if host is Host.SSHD else origin_of_process(process)

@@ -1,0 +1,98 @@
+"""A private OpenSSH server on a loopback port, and its client."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.ports import free_port
+from tests.support.processes import descendants, end_tree, wait_until
+from tests.support.users import User
+
+CONFIG = """\
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {folder}/host_key
+PidFile none
+UsePAM yes
+PasswordAuthentication no
+KbdInteractiveAuthentication yes
+AuthenticationMethods publickey,keyboard-interactive
+PermitRootLogin no
+LogLevel VERBOSE
+{extra}
+"""
+
+
+class PrivateSshd:
+    """The machine's real sshd with its own port, configuration, host key and PAM service. Needs root."""
+
+    def __init__(self, folder: Path, service: str, *, extra: str = "") -> None:
+        """Prepare it.
+
+        Args:
+            folder: An empty folder for its files.
+            service: Name of the PAM service; sshd takes it from the name by which it was started.
+            extra: Further lines of sshd_config.
+        """
+        self.folder, self.port = folder, free_port()
+        self.log = folder / "sshd.log"
+        self.program = folder / service
+        # A link, not a copy: /proc/<pid>/exe has to be the real sshd.
+        self.program.symlink_to("/usr/sbin/sshd")
+        make_key(folder / "host_key")
+        self.config = folder / "sshd_config"
+        self.config.write_text(CONFIG.format(port=self.port, folder=folder, extra=extra))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "PrivateSshd":
+        # What systemd makes where it runs: sshd locks its unprivileged half into it.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([self.program, "-D", "-e", "-f", self.config], stdout=log, stderr=log)
+        try:
+            wait_until(lambda: "listening on" in self.log.read_text(), 10, f"sshd listening: {self.log}")
+        except AssertionError:
+            end_tree(self.process)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process is not None
+        end_tree(self.process)
+
+    def login_processes(self) -> list[int]:
+        """List the processes that serve connections, outermost first; the one that runs PAM is the last."""
+        assert self.process is not None
+        return descendants(self.process.pid)
+
+    def start(self, user: str, key: Path, *command: str, tty: bool = False) -> subprocess.Popen[bytes]:
+        """Start the real client. It offers the key and then keyboard-interactive; nobody is there to type."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C"}
+        return subprocess.Popen(
+            [
+                *("ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-tt" if tty else "-T"),
+                *("-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "StrictHostKeyChecking=no"),
+                *("-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ConnectTimeout=10"),
+                *("-o", "NumberOfPasswordPrompts=1", f"{user}@127.0.0.1", *command),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def make_key(path: Path) -> None:
+    """Make a key pair without a passphrase."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True)
+
+
+def authorize(user: User, key: Path) -> None:
+    """Let a key log in as a user, whose own files hold it as usual."""
+    folder = user.home / ".ssh"
+    folder.mkdir(mode=0o700)
+    shutil.copyfile(key.with_name(key.name + ".pub"), folder / "authorized_keys")
+    for path in (folder, folder / "authorized_keys"):
+        os.chown(path, user.uid, -1)
