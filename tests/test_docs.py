@@ -1,0 +1,123 @@
+"""What README.md and docs/ say is what the tree holds."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pushgate.settings import Address, Settings
+from tests.support.project import ROOT, committed_files, log_events
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+
+
+def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
+    """Give path and default of every key; positions in a list and free names are left out of the path."""
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}", shown_default(field)
+        for inner in models_in(field.annotation):
+            yield from keys(inner, f"{above}{name}.")
+
+
+def shown_default(field: FieldInfo) -> str:
+    """Write a default as a person would in YAML; a section that is always there has none."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, Address):
+        return f"{value.host}:{value.port}"
+    if isinstance(value, BaseModel):
+        return ""
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Find the models inside of list[...], dict[...] and unions; addresses are written as one string."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation is not Address:
+            yield annotation
+        return
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def test_every_setting_is_documented() -> None:
+    """An operator finds every key with its default, and no other, in docs/configuration.md."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", page, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(keys(Settings))
+
+
+def test_every_log_event_is_documented() -> None:
+    """An operator finds every log event with its level, and no other, in docs/operations.md."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    section = page.partition("## Log events")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([^`]+)` \| ([a-z, ]+) \|", section, flags=re.MULTILINE)
+    assert {event: set(levels.split(", ")) for event, levels in documented} == log_events()
+
+
+def test_the_map_is_current() -> None:
+    """The README's map has one line for each top-level folder, and none for one that is not there."""
+    section = README.read_text().partition("## The map")[2].partition("\n## ")[0]
+    mapped = re.findall(r"^(\S+)/ ", section, flags=re.MULTILINE)
+    folders = {name.split("/")[0] for name in committed_files() if "/" in name}
+    assert sorted(mapped) == sorted(folders - {".ci", ".github"})
+
+
+def test_readme_has_its_parts_in_order() -> None:
+    """A reader meets what it is, how it looks, how to try it, why, why not, the map and the limits, in this order."""
+    headings = re.findall(r"^## (.*)$", README.read_text(), flags=re.MULTILINE)
+    assert headings[:6] == ["What it looks like", "Try it", "Why", "Why not", "The map", "Limits"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to a file of this tree leads to one."""
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_exist(page: Path) -> None:
+    """Every make target and every pushgate command in a shell block exists."""
+    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix("$ ").removeprefix("# ") for block in blocks for line in block.splitlines()]
+    wrong = [line for line in lines if not known(line)]
+    assert wrong == []
+
+
+def known(line: str) -> bool:
+    """Say whether a shell line names only targets and commands that exist; other programs are not ours to check."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return True  # a line of a longer quoted text
+    words = [word for word in words if "=" not in word and word != "sudo"]
+    if words[:1] == ["make"]:
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+        return set(words[1:]) <= targets
+    if words[:1] and words[0].rpartition("/")[2] == "pushgate":
+        return known_command(words[1:])
+    return True
+
+
+def known_command(words: list[str]) -> bool:
+    """Say whether the words begin with a command of the command line."""
+    from pushgate.cli.main import cli
+
+    command: Any = cli
+    for word in words:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            return True
+        command = inner.get(word)
+        if command is None:
+            return False
+    return True
