@@ -33,7 +33,8 @@ def main(names: tuple[str, ...]) -> None:
             if not isinstance(error, WrongAnswerError):
                 traceback.print_exc()
             wrong.append(f"{name}: {str(error) or type(error).__name__}")
-    console.print(table(figures))
+    if figures:
+        console.print(table(figures))
     for line in wrong:
         console.print(f"wrong: {line}", markup=False)
     sys.exit(1 if wrong else 0)
