@@ -95,11 +95,22 @@ class LoginTcSettings(Section):
         raise ValueError("url must start with https:// or unix:/ (http:// only to this machine)")
 
 
+def network(value: Any) -> Any:
+    """Read an address or a network in CIDR form; bits set beyond the prefix are a mistake."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
+Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]
+
+
 class RadiusClient(Section):
     """A NAS, or a network of them, that shares one secret."""
 
     name: Name
-    address: ipaddress.IPv4Network | ipaddress.IPv6Network
+    address: Network
     secret_file: AbsolutePath
     message_authenticator: Literal["required", "auto", "off"] = "auto"
     limit_proxy_state: bool = True
@@ -227,15 +238,20 @@ def load_settings(path: Path) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError([_problem(path, lines, fault) for fault in error.errors()]) from None
+        faults = sorted(error.errors(), key=lambda fault: line_of(lines, fault["loc"]))
+        raise ConfigurationError([_problem(path, lines, fault) for fault in faults]) from None
+
+
+def line_of(lines: dict[KeyPath, int], location: KeyPath) -> int:
+    """Return the line of a key; of the section around it if the key is missing."""
+    while location and location not in lines:
+        location = location[:-1]
+    return lines.get(location, 1)
 
 
 def _problem(path: Path, lines: dict[KeyPath, int], fault: Any) -> PushgateError:
     """Turn one fault of pydantic into an error that names the place in the file; never shows the value."""
     location: KeyPath = tuple(fault["loc"])
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
     key = ".".join(str(part) for part in location) or "(top level)"
     if fault["type"] == "extra_forbidden":
         message, hint = "unknown key", "remove it, or look for a spelling mistake"
@@ -243,4 +259,4 @@ def _problem(path: Path, lines: dict[KeyPath, int], fault: Any) -> PushgateError
         message, hint = "required key is missing", "add it; config/pushgate.yaml shows every key"
     else:
         message, hint = str(fault["msg"]).removeprefix("Value error, "), "config/pushgate.yaml shows every key"
-    return PushgateError(f"{path}:{lines.get(known, 1)}: {key}: {message[:1].lower()}{message[1:]}", hint)
+    return PushgateError(f"{path}:{line_of(lines, location)}: {key}: {message[:1].lower()}{message[1:]}", hint)

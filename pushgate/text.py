@@ -1,10 +1,5 @@
 """Cleaning text from outside before a person, log or terminal sees it."""
 
-import unicodedata
-
-ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Control, format (bidi, zero width), surrogates, private use, unassigned, line and paragraph separators."""
-
 
 def clean(text: str, limit: int = 512) -> str:
     r"""Make hidden characters visible (``\x1b``, ``\u202e``) and cut to ``limit`` characters with an ellipsis."""
@@ -19,7 +14,8 @@ def is_clean_name(name: str) -> bool:
 
 
 def _visible(character: str) -> str:
-    if unicodedata.category(character) not in ESCAPED_CATEGORIES:
+    # Not printable: control, format (bidi, zero width), surrogates, private use, unassigned, every blank but space.
+    if character.isprintable():
         return character
     point = ord(character)
     if point < 0x100:

@@ -57,6 +57,9 @@ class _Reader:
             self.complain(line, path, "aliases and deep nesting are not supported", "write the value out")
             return None
         self.seen.add(id(node))
+        if not node.tag.startswith("tag:yaml.org,2002:") or "/" in node.tag:
+            self.complain(line, path, "tags are not supported", "remove the word that starts with an exclamation mark")
+            return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(loader, node, path)
         if isinstance(node, yaml.SequenceNode):

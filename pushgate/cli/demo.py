@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import override
 
 from pushgate.errors import PushgateError
 
@@ -22,6 +23,7 @@ USER = "alice"
 CALLER = "203.0.113.7"
 SECONDS = 60
 IGNORED_SECONDS = 5
+REPLY_NAMES = {2: "Access-Accept", 3: "Access-Reject", 11: "Access-Challenge"}
 EXPECTED = {"approve": "Access-Accept", "deny": "Access-Reject", "ignore": "Access-Reject"}
 
 CONFIG = """\
@@ -86,7 +88,7 @@ async def run_demo(folder: Path, answer: str | None) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         parts = await start_parts(settings, clock, stack)
-        assert parts.radius is not None and parts.authority is not None
+        assert parts.authority is not None
         click.echo(f"authority, RADIUS and PAM socket are running; everything is in {folder}")
         api = await asyncio.to_thread(connect, settings)
         stack.callback(api.close)
@@ -101,10 +103,11 @@ async def run_demo(folder: Path, answer: str | None) -> None:
             answering = asyncio.create_task(answer_alone(parts.authority.page_url, code, answer, clock))
             stack.callback(answering.cancel)
         received = await log_in(parts, secret, settings.login.timeout, clock)
-        if answer is None:
+        if answering is None:
+            click.echo(received)
             explain_serving(parts, secret)
             await asyncio.Event().wait()
-        if answering is not None:
+        else:
             await answering
         click.echo(received)
         if received != EXPECTED[answer or "approve"]:
@@ -170,24 +173,29 @@ async def log_in(parts: "Parts", secret: bytes, seconds: float, clock: "Clock") 
     Raises:
         PushgateError: if no reply came, or one whose authenticators are wrong.
     """
-    from radius_server.wire import build_request, verify_reply
+    from pushgate.errors import BadMessageError
+    from radius_server import wire
 
     assert parts.radius is not None
-    port = parts.radius.ports[0]
-    attributes = {"User-Name": USER, "User-Password": "push", "Calling-Station-Id": CALLER, "NAS-Port": "7"}
-    click.echo("the NAS sends an Access-Request:")
-    for name, value in attributes.items():
-        click.echo(f"    {name} = {value}")
-    request = build_request(USER, b"push", secret, 1)
-    loop = asyncio.get_running_loop()
+    click.echo(f"the NAS sends an Access-Request: User-Name={USER} User-Password=push Calling-Station-Id={CALLER}")
+    attributes = ((wire.CALLING_STATION_ID, CALLER.encode()), (wire.NAS_PORT, (7).to_bytes(4, "big")))
+    request = wire.build_request(USER, "push", secret, 1, attributes)
     replies: asyncio.Queue[bytes] = asyncio.Queue()
-    transport, _ = await loop.create_datagram_endpoint(lambda: Nas(replies), remote_addr=("127.0.0.1", port))
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Nas(replies), remote_addr=("127.0.0.1", parts.radius.ports[0])
+    )
     try:
         transport.sendto(request)
         reply = await wait_with_progress(replies, seconds, clock)
     finally:
         transport.close()
-    return str(verify_reply(request, reply, secret))
+    try:
+        code = wire.verify_reply(request, reply, secret)
+    except BadMessageError as error:
+        raise PushgateError(f"the reply does not verify: {error.reason}", "this is a fault: report it") from None
+    shown = b" ".join(value for kind, value in wire.parse(reply).attributes if kind == wire.REPLY_MESSAGE).decode()
+    click.echo(f"\nthe NAS received {len(reply)} bytes, both authenticators verified, Reply-Message: {shown}")
+    return REPLY_NAMES.get(code, f"code {code}")
 
 
 class Nas(asyncio.DatagramProtocol):
@@ -196,8 +204,8 @@ class Nas(asyncio.DatagramProtocol):
     def __init__(self, replies: asyncio.Queue[bytes]) -> None:
         self.replies = replies
 
+    @override
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Keep it."""
         self.replies.put_nowait(data)
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
 
 FINGERPRINT_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 """The characters of activation codes: none is easily taken for another."""
@@ -13,12 +12,9 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def decision_message(session: str, device: str, decision: str, nonce: str, ctx: str) -> bytes:
-    """Return what a decision signs: seven fields, of which the hash is taken of ``ctx`` as it was shown.
-
-    The last field is the number of services that ask for one; it is empty.
-    """
-    return _lines("decision.v1", session, device, decision, nonce, _digest(ctx.encode()), "")
+def decision_message(session: str, device: str, decision: str, nonce: str, ctx: str, number: str = "") -> bytes:
+    """Return what a decision signs: seven fields, of which the hash is taken of ``ctx`` as it was shown."""
+    return _lines("decision.v1", session, device, decision, nonce, _digest(ctx.encode()), number)
 
 
 def request_message(device: str, method: str, target: str, timestamp: int, body: bytes) -> bytes:
@@ -47,12 +43,7 @@ def _digest(data: bytes) -> str:
 
 
 def _lines(*fields: str) -> bytes:
-    return "\n".join(_plain(fields)).encode()
-
-
-def _plain(fields: Iterable[str]) -> Iterable[str]:
-    for field in fields:
-        # A line feed inside a field would let one signed text be read as another.
-        if "\n" in field:
-            raise ValueError("a signed field holds a line feed")
-        yield field
+    # A line feed inside a field would let one signed text be read as another.
+    if any("\n" in field for field in fields):
+        raise ValueError("a signed field holds a line feed")
+    return "\n".join(fields).encode()

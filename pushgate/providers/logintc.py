@@ -37,6 +37,7 @@ log = structlog.get_logger()
 CALL_SECONDS = 5.0
 HOLD_SECONDS = 25
 """How long a server with ``wait`` may hold a question; it allows 0-30."""
+NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
 RETRIED = (FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED)
 
 
@@ -99,7 +100,6 @@ class LoginTc(Provider):
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
         started = self.clock.now()
-        nothing_yet = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
         while True:
             asked_at = self.clock.now()
             hold = self.hold_seconds(deadline - asked_at)
@@ -108,10 +108,9 @@ class LoginTc(Provider):
                 return await self.claim(handle, outcome, deadline)
             if outcome is not None and not (isinstance(outcome, Failed) and outcome.kind in RETRIED):
                 return outcome
-            nothing_yet = outcome or Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
-            now = self.clock.now()
             if asked_at >= deadline:
-                return nothing_yet
+                return outcome or NO_ANSWER
+            now = self.clock.now()
             held = outcome is None and hold > 0 and now - asked_at >= hold / 2
             if not held:
                 pause = max(pause, polling_pause(now - started))

@@ -1,0 +1,23 @@
+"""Rules, and the one function that may open a door without the person."""
+
+import pytest
+
+from pushgate.outcome import Failed, FailureKind
+from pushgate.policy import Policy, Rule, may_fail_open
+from tests.support.core import make_login
+
+
+def test_only_named_services_have_a_rule() -> None:
+    """A service that the configuration does not name has no rule."""
+    policy = Policy({"sshd": Rule()})
+    assert policy.rule_for(make_login()) == Rule()
+    assert policy.rule_for(make_login(service="SSHD")) is None
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("configured", [True, False])
+def test_failing_open_needs_all_three(kind: FailureKind, asked: bool, configured: bool) -> None:
+    """Only an unreachable provider that asked nobody, on a service so configured, fails open."""
+    expected = configured and not asked and kind is FailureKind.UNAVAILABLE
+    assert may_fail_open(Rule(configured), Failed(kind, asked)) == expected
