@@ -100,6 +100,8 @@ def known(line: str) -> bool:
     except ValueError:
         return True  # a line of a longer quoted text
     words = [word for word in words if "=" not in word and word != "sudo"]
+    if words[:2] == ["make", "-C"]:
+        return (ROOT / words[2] / "Makefile").is_file()
     if words[:1] == ["make"]:
         targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
         return set(words[1:]) <= targets

@@ -11,7 +11,7 @@ import pytest
 from tests.support.project import PACKAGES, ROOT, committed_files, modules, parsed, python_files
 
 # Tests that cover no single module of ours.
-OWN_SUBJECT = {"tests/test_project.py", "tests/test_packaging.py", "tests/test_docs.py", "tests/test_conftest.py"}
+OWN_SUBJECT = {f"tests/test_{what}.py" for what in ("project", "packaging", "docs", "conftest", "benchmarks")}
 APART = ("tests/system/", "tests/scenarios/", "tests/support/", "tests/benchmarks/")
 
 # Spelt in halves, so that this file does not break its own rule.
