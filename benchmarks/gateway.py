@@ -23,7 +23,7 @@ from pushgate.cli.authority_api import AuthorityApi
 from pushgate.cli.device_api import TerminalDevice
 from pushgate.cli.device_context import PendingLogin
 from pushgate.errors import PushgateError
-from radius_server.wire import build_request, verify_reply
+from radius_server.wire import STATUS_SERVER, build_request, encode_request, verify_reply
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -189,6 +189,7 @@ class Gateway:
             self.devices[user].http.session.close()
 
         self.daemon = self.serve("daemon.yaml")
+        wait_for_radius(ports["radius"], secret.encode())
         self.nas = Nas(ports["radius"], secret.encode())
         self.stack.callback(self.nas.stop)
 
@@ -251,3 +252,22 @@ def wait_for_port(port: int) -> None:
                 return
         time.sleep(0.05)
     raise WrongAnswerError(f"nothing listens at port {port}")
+
+
+def wait_for_radius(port: int, secret: bytes) -> None:
+    """Ask with Status-Server until there is an answer."""
+    request = encode_request(STATUS_SERVER, 0, secrets.token_bytes(16), secret)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("127.0.0.1", port))
+        probe.settimeout(0.1)
+        give_up = time.monotonic() + 20
+        while time.monotonic() < give_up:
+            try:
+                probe.send(request)
+                if verify_reply(request, probe.recv(4096), secret) == ACCESS_ACCEPT:
+                    return
+            except TimeoutError:
+                continue
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+    raise WrongAnswerError("the RADIUS server does not answer Status-Server")
