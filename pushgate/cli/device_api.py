@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pushgate.cli.device_context import PendingLogin, read_pending
+from pushgate.cli.device_context import PendingLogin, is_id, read_pending
 from pushgate.cli.device_http import RefusedError, Server, server_address
 from pushgate.cli.device_key import DeviceKey
 from pushgate.cli.device_messages import (
@@ -80,7 +80,7 @@ class TerminalDevice:
         except RefusedError as refused:
             raise _activation_error(refused) from None
         device_id, user, domain = (answer.get(name) for name in ("device_id", "user", "domain"))
-        if not (isinstance(device_id, str) and isinstance(user, str) and isinstance(domain, str)):
+        if not (is_id(device_id) and isinstance(user, str) and isinstance(domain, str)):
             raise BadMessageError("bad_activation", "the authority answered the activation in an unknown form")
         if answer.get("fingerprint") != fingerprint(key.point()):
             raise BadMessageError("bad_activation", "the authority has stored another key than this device's")
@@ -96,7 +96,7 @@ class TerminalDevice:
         try:
             stored = json.loads(read_trusted(path, secret=True))
             server, device_id, user, domain, label = (stored[name] for name in FIELDS)
-            if stored["v"] != 1 or not all(isinstance(stored[name], str) for name in FIELDS):
+            if stored["v"] != 1 or not is_id(device_id) or not all(isinstance(stored[name], str) for name in FIELDS):
                 raise ValueError
             key = DeviceKey.from_secret(stored["key"])
             return cls(server, device_id, user, domain, label, key, clock or SystemClock())

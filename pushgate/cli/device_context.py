@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from pushgate.errors import BadMessageError
 from pushgate.text import clean
@@ -46,9 +46,14 @@ def read_pending(data: Any) -> PendingLogin:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not math.isfinite(expires_in):
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
-    if not (0 < len(session) <= 64 and session.isascii() and session.isalnum() and len(nonce) <= 64):
+    if not is_id(session) or len(nonce) > 64:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
     return PendingLogin(session, ctx, nonce, float(expires_in), _waiting(data.get("waiting")), read_context(ctx))
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Whether a value may be an id of the authority's: it goes into paths, headers and signed lines."""
+    return isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isalnum()
 
 
 def read_context(ctx: str) -> dict[str, Any]:

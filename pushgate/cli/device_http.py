@@ -82,12 +82,9 @@ class Server:
                 status = response.status_code
         except (requests.RequestException, OSError):
             raise self._unreachable() from None
-        answer = _json_object(content)
-        if status == 200:
-            return answer
-        if status >= 500:
-            raise UnreachableError(f"the authority at {self.address} answered {status}", "see the authority's log")
-        raise RefusedError(status, answer)
+        if status != 200:
+            raise self._no(status, content)
+        return _json_object(content)
 
     def events(self, target: str, headers: dict[str, str]) -> Iterator[None]:
         """Yield once when the event stream is open, then at every event, until it ends.
@@ -98,7 +95,7 @@ class Server:
             with self._open("GET", target, b"", {**headers, "Accept": "text/event-stream"}, EVENT_TIMEOUT) as response:
                 if response.status_code != 200:
                     deadline = self.clock.now() + TOTAL_TIMEOUT
-                    raise RefusedError(response.status_code, _json_object(_read(response, self.clock, deadline)))
+                    raise self._no(response.status_code, _read(response, self.clock, deadline))
                 yield None
                 for line in _event_lines(response):
                     if line.startswith(b"event:"):
@@ -120,6 +117,11 @@ class Server:
             allow_redirects=False,
             stream=True,
         )
+
+    def _no(self, status: int, content: bytes) -> PushgateError:
+        if status >= 500:
+            return UnreachableError(f"the authority at {self.address} answered {status}", "see the authority's log")
+        return RefusedError(status, _json_object(content))
 
     def _unreachable(self) -> UnreachableError:
         return UnreachableError(
