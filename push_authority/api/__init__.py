@@ -1,0 +1,1 @@
+"""The HTTP faces of the authority: LoginTC and native calls, devices, pages."""

@@ -1,0 +1,41 @@
+"""The integration plane: the API key in front, LoginTC's and our own calls behind (authority.md section 2)."""
+
+from aiohttp import web
+
+from push_authority.apikeys import Keyring
+from push_authority.errors import ApiError
+
+from .exchange import MAX_BODY, Handler, guarded
+from .forms import CALLER, V1_TYPE, answer_type
+from .logintc import SessionCalls
+from .tokens import TokenCalls
+from .users import UserCalls
+
+V1_STATUS = {409: 400, 413: 400}
+"""LoginTC's clients know only a few statuses (section 2.1.6)."""
+
+
+def build_integration_plane(
+    keyring: Keyring, session_calls: SessionCalls, user_calls: UserCalls, token_calls: TokenCalls
+) -> web.Application:
+    """Return the application of the integration plane."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        content_type = answer_type(request)
+        response = await guarded(request, handler, content_type)
+        if content_type == V1_TYPE and response.status in V1_STATUS:
+            response.set_status(V1_STATUS[response.status])
+        return response
+
+    @web.middleware
+    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        caller = keyring.find(request.headers.get("Authorization", ""))
+        if caller is None:
+            raise ApiError(401, "unauthorized", "the API key is missing or wrong")
+        request[CALLER] = caller
+        return await handler(request)
+
+    application = web.Application(client_max_size=MAX_BODY, middlewares=[errors, authenticate])
+    application.add_routes([*session_calls.routes(), *user_calls.routes(), *token_calls.routes()])
+    return application

@@ -1,0 +1,56 @@
+"""``ctx``: the one text that is stored, shown, hashed and signed (authority.md section 5.1)."""
+
+import json
+from dataclasses import dataclass
+
+from push_authority.text import visible
+
+MAX_ATTRIBUTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known about one login, as the caller sent it and within the limits."""
+
+    service: str = ""
+    host: str = ""
+    account: str = ""
+    command: str = ""
+    tty: str = ""
+    ip: str = ""
+    origin_kind: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    client_nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as the person should see it."""
+
+    authority: str
+    domain: str
+    client: str
+
+
+def build_ctx(context: Context, asker: Asker, user: str, created: float, expires: float) -> str:
+    """Return the JSON text; hidden characters become escapes here, before anything is hashed or shown."""
+    fields = {
+        "v": 1,
+        "authority": asker.authority,
+        "domain": visible(asker.domain),
+        "user": visible(user),
+        "service": visible(context.service),
+        "host": visible(context.host),
+        "account": visible(context.account),
+        "command": visible(context.command),
+        "tty": visible(context.tty),
+        "ip": visible(context.ip),
+        "origin_kind": visible(context.origin_kind),
+        "attributes": [{"key": visible(key), "value": visible(value)} for key, value in context.attributes],
+        "created": int(created),
+        "expires": int(expires),
+        "number_required": False,
+        "client_nonce": context.client_nonce,
+        "client": visible(asker.client),
+    }
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,22 @@
+"""Taking away what a person can answer with, and withdrawing the questions that this leaves without an answer."""
+
+from push_authority.activation import cancel_code
+from push_authority.devices import Device, devices_of, remove_device
+from push_authority.sessions import Final, cancel_revoked
+from push_authority.store.base import Transaction
+
+
+def revoke_all(tx: Transaction, now: float, user_id: str, domain_id: str) -> list[Final]:
+    """Revoke a person's devices and pending code in a domain."""
+    for device in devices_of(tx, user_id, domain_id):
+        remove_device(tx, now, device)
+    cancel_code(tx, user_id, domain_id)
+    return cancel_revoked(tx, now, user_id, domain_id)
+
+
+def revoke_device(tx: Transaction, now: float, device: Device) -> list[Final]:
+    """Revoke one device; with the last one the person's questions go too."""
+    remove_device(tx, now, device)
+    if devices_of(tx, device.user_id, device.domain_id):
+        return []
+    return cancel_revoked(tx, now, device.user_id, device.domain_id)

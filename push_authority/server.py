@@ -1,0 +1,165 @@
+"""The running authority: its folder, its store, and two planes of HTTP."""
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from push_authority import people
+from push_authority.api.device import DeviceCalls, Identity
+from push_authority.api.events import EventCalls
+from push_authority.api.integration import build_integration_plane
+from push_authority.api.logintc import SessionCalls
+from push_authority.api.pages import Pages
+from push_authority.api.publicplane import build_public_plane
+from push_authority.api.tokens import TokenCalls
+from push_authority.api.users import UserCalls
+from push_authority.apikeys import DEFAULT_KEY_NAME, ApiKey, Keyring, all_keys, store_key
+from push_authority.clock import Clock, SystemClock
+from push_authority.errors import StoreBusyError, StoreFailedError
+from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
+from push_authority.keeper import SWEEP_SECONDS, SessionKeeper
+from push_authority.listeners import BACKLOG, open_loopback, open_unix
+from push_authority.sealing import Sealer
+from push_authority.store.base import Store, Transaction
+from push_authority.store.sqlite import SqliteStore
+
+log = structlog.get_logger()
+
+KEEPALIVE_SECONDS = 10
+"""Also ends connections that send nothing, or half a request."""
+
+LINGER_SECONDS = 2
+SHUTDOWN_SECONDS = 1
+WEB_FOLDER = Path(__file__).parent / "web"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityOptions:
+    """What the administrator decides."""
+
+    folder: Path
+    """Made (0700) if it is missing; holds the database and the keys."""
+    socket: Path | None
+    """The integration plane as a unix socket (0600)."""
+    listen: tuple[str, int] | None
+    """The integration plane on loopback TCP; port 0 picks one."""
+    page: tuple[str, int]
+    """The public plane on loopback TCP; port 0 picks one."""
+    organization: str
+    domain: str
+    """Display name of the domain that is made at the first start."""
+    request_timeout: int
+    """Seconds that a session may stay pending."""
+
+
+class Authority:
+    """A running authority; make it with ``start``."""
+
+    def __init__(self, store: Store, keeper: SessionKeeper) -> None:
+        self.store = store
+        self.keeper = keeper
+        self.page_url = ""
+        self.listen_port: int | None = None
+        self.runners: list[web.AppRunner] = []
+        self.sweeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls, options: AuthorityOptions, clock: Clock | None = None) -> "Authority":
+        """Open the folder and both planes.
+
+        Raises:
+            AuthorityError: something about folder, files, database or addresses has to be put right first.
+        """
+        clock = clock or SystemClock()
+        prepare_folder(options.folder)
+        api_key, sealer = load_api_key(options.folder), Sealer(load_secret(options.folder))
+        domain = people.Domain(load_domain_id(options.folder), options.domain)
+        store = await SqliteStore.open(options.folder / "authority.db")
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(store.close)
+            keys = await store.transact(lambda tx: store_basics(tx, domain, api_key))
+            page = open_loopback(options.page, "page")
+            undo.callback(page.close)
+            host = f"localhost:{page.getsockname()[1]}"
+            keeper = SessionKeeper(store, clock, options.request_timeout, host)
+            await keeper.sweep()
+            authority = cls(store, keeper)
+            undo.push_async_callback(authority.close_planes)
+            await authority.open_integration_plane(options, Keyring(keys), sealer)
+            identity = Identity(authority=host, name=options.organization)
+            await authority.open_public_plane(page, identity, sealer)
+            undo.pop_all()
+        authority.sweeper = asyncio.create_task(authority.sweep_on())
+        log.info("authority_started", page=authority.page_url, socket=str(options.socket), port=authority.listen_port)
+        return authority
+
+    async def open_integration_plane(self, options: AuthorityOptions, keyring: Keyring, sealer: Sealer) -> None:
+        """Listen where the options say."""
+        calls = SessionCalls(self.keeper, options.organization), UserCalls(self.keeper), TokenCalls(self.keeper, sealer)
+        runner = await self.add_runner(build_integration_plane(keyring, *calls))
+        if options.socket:
+            await web.SockSite(runner, await open_unix(options.socket), backlog=BACKLOG).start()
+        if options.listen:
+            listener = open_loopback(options.listen, "listen")
+            self.listen_port = listener.getsockname()[1]
+            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+
+    async def open_public_plane(self, page: socket.socket, identity: Identity, sealer: Sealer) -> None:
+        """Serve page and device API on an open listener."""
+        port = page.getsockname()[1]
+        hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
+        calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper)
+        runner = await self.add_runner(build_public_plane(hosts, Pages(WEB_FOLDER), *calls))
+        await web.SockSite(runner, page, backlog=BACKLOG).start()
+        self.page_url = f"http://localhost:{port}"
+
+    async def add_runner(self, application: web.Application) -> web.AppRunner:
+        """Prepare to serve an application within the limits of section 1.3."""
+        runner = web.AppRunner(
+            application,
+            handle_signals=False,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            auto_decompress=False,
+        )
+        await runner.setup()
+        self.runners.append(runner)
+        return runner
+
+    async def sweep_on(self) -> None:
+        """Expire and forget sessions once a second, whatever happens."""
+        while True:
+            await self.keeper.clock.sleep(SWEEP_SECONDS)
+            try:
+                await self.keeper.sweep()
+            except (StoreBusyError, StoreFailedError) as error:
+                log.error("sweep_failed", error=str(error))
+
+    async def stop(self) -> None:
+        """Close both planes, then the store."""
+        if self.sweeper:
+            self.sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.sweeper
+        await self.close_planes()
+        await self.store.close()
+        log.info("authority_stopped")
+
+    async def close_planes(self) -> None:
+        """Stop listening and end what is open."""
+        for runner in self.runners:
+            await runner.cleanup()
+
+
+def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> list[ApiKey]:
+    """Make the store agree with the folder's files, and return every API key."""
+    people.store_domain(tx, domain)
+    store_key(tx, DEFAULT_KEY_NAME, api_key)
+    return all_keys(tx)

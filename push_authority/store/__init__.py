@@ -1,0 +1,1 @@
+"""Where the authority keeps what must survive: one protocol, one implementation per database."""
