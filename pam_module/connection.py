@@ -132,8 +132,10 @@ class PamConnection:
         finally:
             listening.cancel()
             await finish(listening)
-        if deciding.cancelled() or deciding.exception():
-            log.error("pam_internal_error", id=request.id, error=type(deciding.exception()).__name__)
+        # The text of an exception may quote input, so only its type is logged.
+        fault = asyncio.CancelledError() if deciding.cancelled() else deciding.exception()
+        if fault:
+            log.error("pam_internal_error", id=request.id, error=type(fault).__name__)
             return PamCode.SERVICE_ERR
         return code_for(deciding.result(), local=host.local)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import socket
 import stat
@@ -29,6 +30,7 @@ from pushgate.text import clean
 log = structlog.get_logger()
 
 BACKLOG = 1024
+ACCEPT_PAUSE_SECONDS = 0.5
 LOOKUP_THREADS = 8
 MAX_PATH = 107
 """Bytes in ``sun_path`` without its closing NUL."""
@@ -55,7 +57,8 @@ class PamListener:
     def __init__(self, options: PamOptions, authenticate: Authenticate, clock: Clock) -> None:
         self.options, self.authenticate, self.clock = options, authenticate, clock
         self.connections: set[asyncio.Task[None]] = set()
-        self.server: asyncio.Server | None = None
+        self.accepting: asyncio.Task[None] | None = None
+        self.listening: socket.socket | None = None
         self.inode: tuple[int, int] | None = None
         self.lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
 
@@ -69,20 +72,22 @@ class PamListener:
         prepare_folder(path)
         with starting_alone(path.parent):
             remove_stale_socket(path)
-            listening = bind_private(path)
+            self.listening = listen_privately(path)
             status = path.lstat()
         self.inode = (status.st_dev, status.st_ino)
-        self.server = await asyncio.start_unix_server(self.accepted, sock=listening, backlog=BACKLOG)
+        self.accepting = asyncio.create_task(self.accept(self.listening))
         log.info("pam_listening", socket=str(path))
 
     async def stop(self) -> None:
         """Close the socket and withdraw every login that still waits."""
-        if self.server:
-            self.server.close()
+        if self.accepting and self.listening:
+            self.accepting.cancel()
+            await asyncio.wait([self.accepting])
+            self.listening.close()
         for task in tuple(self.connections):
             task.cancel()
         if self.connections:
-            await asyncio.wait(self.connections)
+            await asyncio.wait(tuple(self.connections))
         self.lookups.shutdown(wait=False, cancel_futures=True)
         # A newer daemon may have put its own socket there.
         with contextlib.suppress(FileNotFoundError):
@@ -90,32 +95,51 @@ class PamListener:
             if (status.st_dev, status.st_ino) == self.inode:
                 self.options.socket.unlink()
 
-    async def accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection and close it, whatever happens."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.connections.add(task)
-        try:
-            await self.serve(reader, writer)
-        except asyncio.CancelledError:
-            log.info("pam_connection_cancelled")
-        except Exception as error:
-            log.exception("pam_internal_error", error=type(error).__name__)
-        finally:
-            self.connections.discard(task)
-            writer.close()
+    async def accept(self, listening: socket.socket) -> None:
+        """Take connections for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                # Out of descriptors or memory: those who wait in the queue are served when some are free again.
+                log.error("pam_accept_failed", problem=error.strerror)
+                await self.clock.sleep(ACCEPT_PAUSE_SECONDS)
+                continue
+            task = asyncio.create_task(self.serve(connection))
+            self.connections.add(task)
+            # Closed here and not in the task: one that is cancelled before its first step never runs at all.
+            task.add_done_callback(functools.partial(self.ended, connection))
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Check who connects and whether there is room."""
-        pid, uid = peer_of(writer)
+    async def serve(self, connection: socket.socket) -> None:
+        """Serve a connection, if it may be here."""
+        pid, uid = peer_of(connection)
         if uid != 0 and uid not in self.options.allowed_peer_uids:
             log.warning("pam_refused_peer", pid=pid, uid=uid)
             return
+        reader, writer = await asyncio.open_unix_connection(sock=connection)
+        try:
+            await self.answer(reader, writer, pid)
+        except Exception as error:
+            log.exception("pam_internal_error", error=type(error).__name__)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+        """Forget a connection that has been served."""
+        self.connections.discard(task)
+        connection.close()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pid: int) -> None:
+        """Answer one login, if there is room for it."""
         if len(self.connections) > self.options.max_pending:
             log.warning("pam_overloaded", pid=pid, max_pending=self.options.max_pending)
             writer.write(encode(RESULT, bytes([PamCode.SERVICE_ERR])))
             return
-        connection = PamConnection(reader, writer, self.ask_core, self.clock, self.lookups, self.options.timeout)
+        timeout = self.options.timeout
+        connection = PamConnection(reader, writer, self.ask_core, self.clock, self.lookups, timeout)
         await connection.serve(pid)
 
     async def ask_core(self, login: Login, conversation: Conversation) -> Decision:
@@ -126,10 +150,9 @@ class PamListener:
         return await self.authenticate(login, conversation)
 
 
-def peer_of(writer: asyncio.StreamWriter) -> tuple[int, int]:
+def peer_of(connection: socket.socket) -> tuple[int, int]:
     """Tell pid and user id of the process at the other end; the kernel's word."""
-    size = struct.calcsize("3i")
-    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, uid, _ = struct.unpack("3i", credentials)
     return pid, uid
 
@@ -184,8 +207,8 @@ def remove_stale_socket(path: Path) -> None:
     path.unlink()
 
 
-def bind_private(path: Path) -> socket.socket:
-    """Bind a socket that only its owner can connect to.
+def listen_privately(path: Path) -> socket.socket:
+    """Listen at a socket that only its owner can connect to.
 
     Linux gives the file the mode of the unbound socket: so there is no moment at which it is open to others, and no
     umask, which would hold for all threads, is changed.
@@ -193,7 +216,9 @@ def bind_private(path: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         os.fchmod(listening.fileno(), 0o600)
+        listening.setblocking(False)
         listening.bind(os.fspath(path))
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise PushgateError(f"{path}: {(error.strerror or 'error').lower()}", "check the folder's owner") from None

@@ -29,9 +29,6 @@ def origin_of_process(process: Process, proc: Path = PROC) -> Origin:
     Walks up the parents to the first sshd that runs as root and takes the far end of its TCP connection. The
     environment (SSH_CONNECTION) is the caller's to write and is not read.
     """
-    if not process.exe:
-        # Not even the first executable can be seen: the daemon lacks the right, so it knows nothing.
-        return Origin(None, OriginSource.UNKNOWN)
     try:
         session = _ssh_ancestor(process, proc)
         address = _tcp_peer(session.pid, proc) if session else None
@@ -56,6 +53,8 @@ def canonical_address(text: str) -> str:
 
 def _ssh_ancestor(process: Process, proc: Path) -> Process | None:
     for _ in range(MAX_ANCESTORS):
+        if not process.exe:
+            raise NoProcess("we may not see the executable, so we cannot tell an sshd")
         if process.parent <= 1:
             return None
         parent = read_process(process.parent, proc)

@@ -1,0 +1,40 @@
+import pytest
+
+from pam_module.codes import PamCode, code_for
+from pushgate.decision import Decision, Reason
+
+LOCAL_AND_REMOTE = {
+    Reason.DENIED: (7, 7),
+    Reason.EXPIRED: (7, 7),
+    Reason.WITHDRAWN: (7, 7),
+    Reason.BAD_SECRET: (7, 7),
+    Reason.BAD_NAME: (10, 7),
+    Reason.UNKNOWN_USER: (10, 7),
+    Reason.NOT_PERMITTED: (7, 7),
+    Reason.OVERLOADED: (3, 3),
+    Reason.INTERNAL: (3, 3),
+    Reason.BAD_PASSWORD: (7, 7),
+    Reason.BAD_CODE: (7, 7),
+    Reason.CANCELLED: (7, 7),
+    Reason.NOT_ENROLLED: (7, 7),
+    Reason.LOCKED: (7, 7),
+    Reason.DOWNGRADED: (7, 7),
+    Reason.RATE_LIMITED: (7, 7),
+    Reason.CONFIG: (3, 3),
+    Reason.PROTOCOL: (3, 3),
+    Reason.UNAVAILABLE: (9, 9),
+}
+
+
+@pytest.mark.parametrize("reason", set(Reason) - {Reason.APPROVED, Reason.FAIL_OPEN})
+def test_every_rejection_has_its_code(reason: Reason) -> None:
+    """A rejection gives the documented code; only a local caller learns that an account does not exist."""
+    decision = Decision(False, reason, "audit")
+    assert (code_for(decision, local=True), code_for(decision, local=False)) == LOCAL_AND_REMOTE[reason]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_only_accept_succeeds(reason: Reason) -> None:
+    """Success follows ``accept`` alone, whatever the reason says."""
+    assert code_for(Decision(True, reason, "audit"), local=False) is PamCode.SUCCESS
+    assert code_for(Decision(False, reason, "audit"), local=False) is not PamCode.SUCCESS
