@@ -16,6 +16,7 @@ from pushgate.errors import PushgateError
 if TYPE_CHECKING:
     from pushgate.build import Parts
     from pushgate.cli.authority_api import AuthorityApi
+    from pushgate.cli.device_api import TerminalDevice
     from pushgate.clock import Clock
     from pushgate.settings import Settings
 
@@ -80,6 +81,7 @@ async def run_demo(folder: Path, answer: str | None) -> None:
         PushgateError: if the login did not end as it should.
     """
     from pushgate.build import start_parts
+    from pushgate.cli.device_api import TerminalDevice
     from pushgate.clock import SystemClock
     from pushgate.daemon import set_up_logging
 
@@ -100,7 +102,9 @@ async def run_demo(folder: Path, answer: str | None) -> None:
         if answer is None:
             await wait_for_browser(api, person["id"], parts.authority.page_url, code, clock)
         else:
-            answering = asyncio.create_task(answer_alone(parts.authority.page_url, code, answer, clock))
+            device = await asyncio.to_thread(TerminalDevice.enroll, parts.authority.page_url, code, "demo terminal")
+            click.echo(f"a terminal device is enrolled, fingerprint {device.fingerprint}")
+            answering = asyncio.create_task(answer_alone(device, answer, clock))
             stack.callback(answering.cancel)
         received = await log_in(parts, secret, settings.login.timeout, clock)
         if answering is None:
@@ -153,12 +157,8 @@ async def wait_for_browser(api: "AuthorityApi", user_id: str, page: str, code: s
     click.echo("a browser is enrolled")
 
 
-async def answer_alone(page: str, code: str, answer: str, clock: "Clock") -> None:
-    """Enrol a terminal device and answer the first login that it sees; ``ignore`` only looks at it."""
-    from pushgate.cli.device_api import TerminalDevice
-
-    device = await asyncio.to_thread(TerminalDevice.enroll, page, code, "demo terminal")
-    click.echo(f"a terminal device is enrolled, fingerprint {device.fingerprint}")
+async def answer_alone(device: "TerminalDevice", answer: str, clock: "Clock") -> None:
+    """Answer the first login that the device is asked about; ``ignore`` only looks at it."""
     while not (waiting := await asyncio.to_thread(device.pending)):
         await clock.sleep(0.1)
     click.echo(f"the device is asked: {waiting[0].ctx}")
