@@ -55,12 +55,8 @@ class WrongCodes:
             raise rate_limited("too many wrong activation codes", retry_after=int(oldest + WRONG_WINDOW - now) + 1)
 
     def add(self, now: float, source: str) -> None:
-        """Count one wrong code; to be called right after ``check``."""
+        """Count one wrong code; to be called after ``check`` has let it pass."""
         self.wrong.append((now, source))
-
-    def forgive(self, now: float, source: str) -> None:
-        """Take back what ``add`` counted: the code was right after all."""
-        self.wrong.remove((now, source))
 
 
 def issue_code(tx: Transaction, sealer: Sealer, now: float, user_id: str, domain_id: str) -> PendingCode:

@@ -95,7 +95,7 @@ class SessionKeeper:
                 changed.clear()
                 session = await self.read(session_id)
                 now = self.clock.now()
-                if session is None or deadline <= now:
+                if session is None or deadline <= now or self.session_waits.ended:
                     return session
                 state = session.state(now)
                 if state is not State.PENDING and not (stay_expired and state is State.EXPIRED):
@@ -210,6 +210,11 @@ class SessionKeeper:
             self.session_waits.wake(final.id)
         for key in {user_key(final.user_id, final.domain_id) for final in finals}:
             self.user_waits.wake(key)
+
+    def end_waits(self) -> None:
+        """Let every long poll and event stream come to its end."""
+        self.session_waits.end()
+        self.user_waits.end()
 
     async def sweep(self) -> None:
         """Expire and forget what has had its time; once a second."""

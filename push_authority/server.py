@@ -65,6 +65,7 @@ class Authority:
         self.keeper = keeper
         self.page_url = ""
         self.listen_port: int | None = None
+        self.unix_socket: Path | None = None
         self.runners: list[web.AppRunner] = []
         self.sweeper: asyncio.Task[None] | None = None
 
@@ -104,6 +105,7 @@ class Authority:
         runner = await self.add_runner(build_integration_plane(keyring, *calls))
         if options.socket:
             await web.SockSite(runner, await open_unix(options.socket), backlog=BACKLOG).start()
+            self.unix_socket = options.socket
         if options.listen:
             listener = open_loopback(options.listen, "listen")
             self.listen_port = listener.getsockname()[1]
@@ -148,6 +150,7 @@ class Authority:
             self.sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.sweeper
+        self.keeper.end_waits()
         await self.close_planes()
         await self.store.close()
         log.info("authority_stopped")
@@ -156,6 +159,9 @@ class Authority:
         """Stop listening and end what is open."""
         for runner in self.runners:
             await runner.cleanup()
+        if self.unix_socket:
+            # Nobody else can have taken the name: we still hold the lock on the database.
+            self.unix_socket.unlink(missing_ok=True)
 
 
 def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> list[ApiKey]:

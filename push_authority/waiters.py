@@ -18,6 +18,7 @@ class Wakeups:
         self.limit = limit
         self.limit_per_key = limit_per_key
         self.count = 0
+        self.ended = False
         self.events: dict[str, set[asyncio.Event]] = {}
 
     @contextmanager
@@ -40,6 +41,12 @@ class Wakeups:
             watchers.discard(event)
             if not watchers:
                 self.events.pop(key, None)
+
+    def end(self) -> None:
+        """Wake everybody for the last time: the authority stops, and whoever sees ``ended`` returns."""
+        self.ended = True
+        for key in list(self.events):
+            self.wake(key)
 
     def wake(self, key: str) -> None:
         """Tell everybody who watches ``key`` to look again."""

@@ -84,24 +84,22 @@ class DeviceCalls:
         keeper, source = self.keeper, request.remote or ""
         code, new = parse_activation(await read_object(request, keeper.clock))
         now = keeper.clock.now()
-        # Counted before the store is asked: many tries at once must not slip in together.
-        self.wrong_codes.check(now, source)
-        self.wrong_codes.add(now, source)
-        try:
-            device, person, domain = await keeper.store.transact(lambda tx: self.exchange(tx, now, code, new))
-        except ApiError as error:
-            if error.code != "notfound.code":
-                self.wrong_codes.forgive(now, source)
-            raise
-        self.wrong_codes.forgive(now, source)
+        device, person, domain = await keeper.store.transact(lambda tx: self.exchange(tx, now, source, code, new))
         about = {"user": person.username, "domain": domain.name, "fingerprint": device.fingerprint}
         return answer({"device_id": device.id, **about})
 
     def exchange(
-        self, tx: Transaction, now: float, code: str | None, new: NewDevice
+        self, tx: Transaction, now: float, source: str, code: str | None, new: NewDevice
     ) -> tuple[Device, people.Person, people.Domain]:
-        """Activate inside a transaction, and read whose device it has become."""
-        device = activation.activate(tx, self.sealer, now, code or "", new)
+        """Activate, and read whose device it has become; the store does one after the other, so none slips past."""
+        self.wrong_codes.check(now, source)
+        try:
+            device = activation.activate(tx, self.sealer, now, code or "", new)
+        except ApiError as error:
+            if error.code == "notfound.code":
+                self.wrong_codes.add(now, source)
+                log.warning("activation_refused", source=source)
+            raise
         return device, people.get_person(tx, device.user_id), people.get_domain(tx, device.domain_id)
 
     async def list(self, request: web.Request) -> web.Response:

@@ -73,7 +73,7 @@ class EventCalls:
         """Send what has changed, over and over."""
         end = self.clock.now() + STREAM_SECONDS
         await self.write(stream, b": ka\n\n")
-        while not stream.ended and self.clock.now() < end:
+        while not (stream.ended or self.keeper.user_waits.ended) and self.clock.now() < end:
             stream.changed.clear()
             shown = await self.keeper.shown(stream.device)
             if shown is None:

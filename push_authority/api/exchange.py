@@ -3,7 +3,9 @@
 import json
 import math
 import re
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -109,8 +111,9 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, StoreFailedError):
         log.error("store_failed", error=str(error))
         return ApiError(503, "unavailable", "nothing was changed", retry_after=2)
-    # Only the kind: the text of an exception may quote what the caller sent.
-    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    # Kind and place only: the text of an exception may quote what the caller sent.
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("request_failed", error=type(error).__name__, at=" ".join(places[-6:]))
     return ApiError(500, "internal", "internal error")
 
 

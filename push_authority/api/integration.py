@@ -37,5 +37,12 @@ def build_integration_plane(
         return await handler(request)
 
     application = web.Application(client_max_size=MAX_BODY, middlewares=[errors, authenticate])
+    application.on_response_prepare.append(add_headers)
     application.add_routes([*session_calls.routes(), *user_calls.routes(), *token_calls.routes()])
     return application
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Keep answers out of caches, and our versions to ourselves."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Server"] = "pushgate"

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from push_authority import people
-from push_authority.errors import bad_request
+from push_authority.errors import bad_request, not_found
 from push_authority.keeper import SessionKeeper
 from push_authority.people import NewPerson, Person
 from push_authority.revocation import revoke_all
 from push_authority.sessions import Final
 from push_authority.store.base import Transaction
+from push_authority.text import is_visible_name
 
 from .calls import EMAIL_LIMIT, NAME_LIMIT, parse_page, parse_person, shown_field
 from .exchange import parse_json, read_body, read_object
@@ -53,6 +54,8 @@ class UserCalls:
         """Return one user by name as an object, or a page of all users as an array: LoginTC has one path for both."""
         username = request.query.get("username")
         if username is not None:
+            if not is_visible_name(username, NAME_LIMIT):
+                raise not_found("user")
             return self.show(request, await self.store.transact(lambda tx: people.get_person_by_name(tx, username)))
         page = parse_page(request.query.get("page"))
         found = await self.store.transact(lambda tx: people.list_people(tx, page))

@@ -34,10 +34,12 @@ class Reply:
 
     @property
     def json(self) -> Any:
+        """The body as JSON."""
         return json.loads(self.body)
 
     @property
     def code(self) -> str:
+        """The first error's code, without its prefix."""
         return self.json["errors"][0]["code"].removeprefix("api.error.")
 
 
@@ -52,18 +54,22 @@ class RunningAuthority:
 
     @property
     def page_url(self) -> str:
+        """Where the public plane is."""
         return self.authority.page_url
 
     @property
     def api_url(self) -> str:
+        """Where the integration plane is."""
         return f"http://127.0.0.1:{self.authority.listen_port}/api"
 
     @property
     def api_key(self) -> str:
+        """The key that the first start made."""
         return (self.options.folder / "api.key").read_text()
 
     @property
     def domain_id(self) -> str:
+        """The domain that the first start made."""
         return (self.options.folder / "domain.id").read_text()
 
     async def call(
@@ -114,24 +120,37 @@ class RunningAuthority:
         return (await self.call("GET", f"/domains/{{d}}/sessions/{session}{query}", accept=NATIVE)).json["state"]
 
 
-class SigningDevice:
-    """A device with its own key, as the page and the terminal are."""
+class DeviceKey:
+    """A P-256 key that signs as devices do; ``id`` is set once it is enrolled."""
 
-    def __init__(self, page_url: str, http: aiohttp.ClientSession) -> None:
-        self.page_url = page_url
-        self.http = http
+    def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.id = ""
-        self.clock_offset = 0
 
     @property
     def public_key(self) -> bytes:
+        """The 65-byte public key."""
         return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def sign(self, *fields: str) -> str:
         """Sign fields that are joined by one line feed; r then s, 64 bytes."""
         r, s = decode_dss_signature(self.key.sign("\n".join(fields).encode(), ec.ECDSA(SHA256())))
         return b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+    def decision_signature(self, session: str, decision: str, nonce: str, ctx: str) -> str:
+        """Sign a decision over what is shown."""
+        shown = b64(hashlib.sha256(ctx.encode()).digest())
+        return self.sign("decision.v1", session, self.id, decision, nonce, shown, "")
+
+
+class SigningDevice(DeviceKey):
+    """A device with its own key, as the page and the terminal are."""
+
+    def __init__(self, page_url: str, http: aiohttp.ClientSession) -> None:
+        super().__init__()
+        self.page_url = page_url
+        self.http = http
+        self.clock_offset = 0
 
     def activation(self, code: str) -> dict[str, Any]:
         """Return the body of a call to activate."""
@@ -181,8 +200,7 @@ class SigningDevice:
 
     def decision(self, session: dict[str, Any], decision: str) -> dict[str, Any]:
         """Return the signed body of a decision over what ``session`` shows."""
-        shown = b64(hashlib.sha256(session["ctx"].encode()).digest())
-        sig = self.sign("decision.v1", session["id"], self.id, decision, session["nonce"], shown, "")
+        sig = self.decision_signature(session["id"], decision, session["nonce"], session["ctx"])
         return {"device_id": self.id, "decision": decision, "number": "", "sig": sig, "via": "cli"}
 
     async def decide(self, session: dict[str, Any] | str, decision: str) -> Reply:
