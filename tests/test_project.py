@@ -66,9 +66,11 @@ def test_each_module_has_a_test_file() -> None:
 
 
 def is_code(node: ast.stmt) -> bool:
-    """Tell statements that can be wrong from imports, docstrings and bare assignments of constants."""
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-        isinstance(node, ast.ClassDef) and any(is_code(inner) for inner in node.body)
+    """Tell what can be wrong from imports, constants, fields, and the methods of a protocol, which only have words."""
+    if isinstance(node, ast.ClassDef):
+        return any(is_code(inner) for inner in node.body)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not (
+        len(node.body) == 1 and ast.get_docstring(node)
     )
 
 
@@ -115,8 +117,10 @@ def test_type_ignores_are_few_and_say_why() -> None:
 
 def test_importing_has_no_effects(tmp_path: Path) -> None:
     """Every module can be imported without opening a file for writing, a socket or a process, and says nothing."""
+    # urllib3, which requests loads, binds a socket to find out about IPv6; what libraries do is not our rule.
     program = f"""
 import sys
+import requests
 
 def refuse(event, arguments):
     forbidden = event in ("socket.bind", "socket.connect", "subprocess.Popen", "os.fork", "os.mkdir", "os.remove")
