@@ -87,7 +87,7 @@ def _waiting(data: Any) -> tuple[str, ...]:
 
 
 LABELS = {
-    "authority": "Organization",
+    "authority": "Authority",
     "user": "Who",
     "account": "Account",
     "service": "Service",

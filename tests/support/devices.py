@@ -25,7 +25,7 @@ def context(**changes: Any) -> dict[str, Any]:
     """Return what the authority says of an ssh login; a value of None removes a key."""
     whole = {
         "v": 1,
-        "authority": "Example Ltd",
+        "authority": "auth.example.org",
         "domain": "default",
         "user": "alice",
         "service": "sshd",

@@ -79,7 +79,7 @@ def test_rows_of_a_sudo() -> None:
     """Every value of a context is shown, under our label or its own, and only empty ones are left out."""
     shown = list(rows(context(service="sudo", account="root", command="id -u", tty="pts/3", extra=[1])))
     assert shown == [
-        ("Organization", "Example Ltd"),
+        ("Authority", "auth.example.org"),
         ("Who", "alice"),
         ("Account", "root"),
         ("Service", "sudo"),

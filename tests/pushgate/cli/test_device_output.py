@@ -26,7 +26,7 @@ def test_login_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
     print_login(read_pending(session(ctx=ctx)))
     output = capsys.readouterr().out
     assert [output.count(VISIBLE), output.count("\x1b"), output.count("\u202e")] == [3, 0, 0]
-    for value in ("Example Ltd", "alice", "sudo", "web1", "203.0.113.7", "2026-11-21 21:53:20 UTC", "57 s left"):
+    for value in ("auth.example.org", "alice", "sudo", "web1", "203.0.113.7", "2026-11-21 21:53:20 UTC", "57 s left"):
         assert value in output
 
 
