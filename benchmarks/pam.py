@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, WrongAnswerError
 
-PAIRS = 40
+PAIRS = 200
 LOGINS_IN_ONE = 50
 ROOT = Path(__file__).parent.parent
 MODULE = ROOT / "pam_module" / "build" / "pam_pushgate.so"
@@ -37,12 +37,12 @@ def run() -> list[Figure]:
         write_stacks(folder)
         with daemon(folder):
             single = paired(folder, 1, PAIRS)
-            many = paired(folder, LOGINS_IN_ONE, PAIRS // 4)
+            many = paired(folder, LOGINS_IN_ONE, PAIRS // 10)
         records = [json.loads(line) for line in (folder / "audit.jsonl").read_text().splitlines()]
     finally:
         shutil.rmtree(folder)
     # One run of each kind comes before the measured ones.
-    expected = (PAIRS + 1) + (PAIRS // 4 + 1) * LOGINS_IN_ONE
+    expected = (PAIRS + 1) + (PAIRS // 10 + 1) * LOGINS_IN_ONE
     approved = sum(record["accept"] and record["reason"] == "approved" for record in records)
     if approved != expected or len(records) != expected:
         raise WrongAnswerError(f"{approved} of {len(records)} logins approved, {expected} expected")
