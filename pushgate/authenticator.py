@@ -1,6 +1,7 @@
 """The login, from top to bottom, in one coroutine: the only place that decides."""
 
 import asyncio
+import traceback
 from dataclasses import dataclass
 
 import structlog
@@ -71,8 +72,9 @@ class Authenticator:
             self.conclude(login, Verdict(Reason.WITHDRAWN, str(error)), started)
             raise
         except Exception as error:
-            # A fault of ours must deny, not end the daemon. The text of an exception may quote input: type only.
-            log.exception("internal_error", error=type(error).__name__)
+            # A fault of ours must deny, not end the daemon. The text of an exception may quote a secret: not logged.
+            where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
+            log.error("internal_error", error=type(error).__name__, where=where)
             verdict = Verdict(Reason.INTERNAL, type(error).__name__)
         return self.conclude(login, verdict, started)
 

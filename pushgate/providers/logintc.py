@@ -37,6 +37,8 @@ log = structlog.get_logger()
 CALL_SECONDS = 5.0
 HOLD_SECONDS = 25
 """How long a server with ``wait`` may hold a question; it allows 0-30."""
+OUTLIVES_SECONDS = 2
+"""A session lives longer than our wait for it, so that it ends by our withdrawal and says so to the person."""
 NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
 RETRIED = (FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED)
 
@@ -86,7 +88,8 @@ class LoginTc(Provider):
             return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
         send_command = facts.native if self.send_command is None else self.send_command
         if facts.native:
-            seconds = max(1, min(facts.request_timeout, math.ceil(deadline - self.clock.now())))
+            remaining = math.ceil(deadline - self.clock.now()) + OUTLIVES_SECONDS
+            seconds = max(1, min(facts.request_timeout, remaining))
             body = native_body(login, send_command=send_command, nonce=random_id(), timeout=seconds)
         else:
             body = v1_body(login, send_command=send_command)

@@ -131,12 +131,13 @@ def wait_for_question(device: TerminalDevice, within: float = 10.0) -> PendingLo
 
 def start_daemon(config: Path, log: Path, ready_within: float = 20.0) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     """Start `pushgate serve` and return the process and its ``ready`` event."""
+    earlier = len(log.read_text()) if log.exists() else 0
     with log.open("ab") as output:
         process = subprocess.Popen([PUSHGATE, "serve", "--config", config], stdout=output, stderr=output)
 
     def is_ready() -> bool:
         assert process.poll() is None, f"the daemon ended at once: {log.read_text()}"
-        return '"event": "ready"' in log.read_text()
+        return '"event": "ready"' in log.read_text()[earlier:]
 
     try:
         wait_until(is_ready, ready_within, f"the daemon to be ready: {log.read_text()}")

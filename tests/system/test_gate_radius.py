@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
         subprocess.run(["rm", "-rf", short], check=True)
 
 
-def radclient(gate: Gate, user: str, *options: str) -> "subprocess.Popen[str]":
-    """Start the real client with an empty password."""
+@contextmanager
+def radclient(gate: Gate, user: str, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    """Run the real client with the word push as password."""
     process = subprocess.Popen(
         ["radclient", "-x", *options, f"127.0.0.1:{gate.radius_port}", "auth", gate.secret.decode()],
         stdin=subprocess.PIPE,
@@ -39,45 +41,48 @@ def radclient(gate: Gate, user: str, *options: str) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
     )
+    # radclient sends no User-Password at all for an empty one, hence the word.
+    request = f'User-Name = "{user}", User-Password = "push", Calling-Station-Id = "203.0.113.7"'
     assert process.stdin is not None
-    process.stdin.write(
-        f'User-Name = "{user}", User-Password = "", Calling-Station-Id = "203.0.113.7", Message-Authenticator = 0x00\n'
-    )
-    process.stdin.close()
-    process.stdin = None
-    return process
+    with process:
+        try:
+            process.stdin.write(f"{request}, Message-Authenticator = 0x00\n")
+            process.stdin.close()
+            yield process
+        finally:
+            process.kill()
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
     """Wait for the client and return what it printed."""
-    output, _ = process.communicate(timeout=30)
-    return output
+    assert process.stdout is not None
+    return process.stdout.read()
 
 
 def test_an_approved_login_gets_access_accept(gate: Gate) -> None:
     """A person who approves on the device lets radclient in, and has seen where the login came from."""
     device = gate.enroll("anna")
-    client = radclient(gate, "anna", "-t", "20", "-r", "1")
-    question = wait_for_question(device)
-    assert '"ip":"203.0.113.7"' in question.ctx.replace(" ", "")
-    assert device.decide(question, "approved") == "approved"
-    assert "Received Access-Accept" in finish(client)
+    with radclient(gate, "anna", "-t", "20", "-r", "1") as client:
+        question = wait_for_question(device)
+        assert '"ip":"203.0.113.7"' in question.ctx.replace(" ", "")
+        assert device.decide(question, "approved") == "approved"
+        assert "Received Access-Accept" in finish(client)
 
 
 def test_a_denied_login_gets_access_reject(gate: Gate) -> None:
     """A person who denies on the device has radclient rejected at once."""
     device = gate.enroll("berta")
-    client = radclient(gate, "berta", "-t", "20", "-r", "1")
-    device.decide(wait_for_question(device), "denied")
-    assert "Received Access-Reject" in finish(client)
+    with radclient(gate, "berta", "-t", "20", "-r", "1") as client:
+        device.decide(wait_for_question(device), "denied")
+        assert "Received Access-Reject" in finish(client)
 
 
 def test_an_ignored_login_gets_access_reject_and_leaves_the_device(gate: Gate) -> None:
     """A person who does nothing has radclient rejected at the deadline, and the question is cancelled."""
     device = gate.enroll("carla")
-    client = radclient(gate, "carla", "-t", "20", "-r", "1")
-    question = wait_for_question(device)
-    assert "Received Access-Reject" in finish(client)
+    with radclient(gate, "carla", "-t", "20", "-r", "1") as client:
+        question = wait_for_question(device)
+        assert "Received Access-Reject" in finish(client)
     assert device.state(question.id) == "cancelled"
     assert device.pending() == []
 
@@ -85,19 +90,20 @@ def test_an_ignored_login_gets_access_reject_and_leaves_the_device(gate: Gate) -
 def test_a_user_whom_nobody_enrolled_is_rejected_like_one_who_ignores(gate: Gate) -> None:
     """A stranger with an unknown name waits as long as for an ignored push."""
     start = time.monotonic()
-    assert "Received Access-Reject" in finish(radclient(gate, "nobody-here", "-t", "20", "-r", "1"))
+    with radclient(gate, "nobody-here", "-t", "20", "-r", "1") as client:
+        assert "Received Access-Reject" in finish(client)
     assert time.monotonic() - start > gate.timeout - 1
 
 
 def test_retransmissions_of_radclient_ask_once(gate: Gate) -> None:
     """A radclient that sends the same request four times causes one question and gets one answer."""
     device = gate.enroll("dora")
-    client = radclient(gate, "dora", "-t", "1", "-r", "4")
-    question = wait_for_question(device)
-    time.sleep(2.2)
-    assert [login.id for login in device.pending()] == [question.id]
-    device.decide(question, "approved")
-    output = finish(client)
+    with radclient(gate, "dora", "-t", "1", "-r", "4") as client:
+        question = wait_for_question(device)
+        time.sleep(2.2)
+        assert [login.id for login in device.pending()] == [question.id]
+        device.decide(question, "approved")
+        output = finish(client)
     assert "Received Access-Accept" in output
     assert output.count("Sent Access-Request") > 1
     assert len([record for record in gate.records() if record["user"] == "dora"]) == 1
@@ -171,10 +177,10 @@ def test_a_daemon_that_stops_takes_its_questions_back(private_folder: Path) -> N
     """An administrator who stops the daemon leaves no question on the phone, and the NAS gets no answer."""
     with Gate(private_folder) as gate:
         device = gate.enroll("ida")
-        client = radclient(gate, "ida", "-t", "2", "-r", "1")
-        question = wait_for_question(device)
-        assert gate.stop() == 0
-        assert "No reply" in finish(client)
+        with radclient(gate, "ida", "-t", "2", "-r", "1") as client:
+            question = wait_for_question(device)
+            assert gate.stop() == 0
+            assert "No reply" in finish(client)
     with Gate(private_folder) as again:
         moved = type(device)(
             again.page, device.device_id, device.user, device.domain, device.label, device.key, device.clock
