@@ -357,25 +357,37 @@ static int is_login_password(const struct call *call, const char *answer, size_t
     return difference == 0;
 }
 
-/* Ask the person and send the answer. Returns PAM_SUCCESS to go on waiting, otherwise the code to leave with. */
-static int ask(struct call *call, char type)
+/* Leave because time is over. */
+static int give_up(struct call *call)
 {
-    char *answer = NULL;
-    size_t length;
-    int code = pam_prompt(call->pamh, type == 'P' ? PAM_PROMPT_ECHO_OFF : PAM_PROMPT_ECHO_ON, &answer, "%s",
-                          (const char *)call->in);
+    complain(call, "no answer in time");
+    send_cancel(call, "timeout");
+    return PAM_AUTH_ERR;
+}
 
-    length = answer == NULL ? 0 : strlen(answer);
-    if (code == PAM_SUCCESS && answer != NULL && length <= MAX_ANSWER) {
-        size_t sent = is_login_password(call, answer, length) ? 0 : length;
-
-        memcpy(call->out + HEADER, answer, sent);
-        code = send_frame(call, 'r', sent) == 0 ? PAM_SUCCESS : PAM_AUTHINFO_UNAVAIL;
-    } else {
+/* Send what was typed, or why nothing is sent. Returns PAM_SUCCESS to go on waiting, otherwise the code to leave with. */
+static int send_answer(struct call *call, int code, const char *answer, size_t length)
+{
+    if (now_ms() >= call->deadline)
+        return give_up(call);
+    if (code != PAM_SUCCESS || answer == NULL || length > MAX_ANSWER) {
         send_cancel(call, "conversation");
         /* Nothing that a stack could take for success or for "leave me out" may come from the host. */
-        code = code == PAM_ABORT || code == PAM_BUF_ERR ? code : PAM_CONV_ERR;
+        return code == PAM_ABORT || code == PAM_BUF_ERR ? code : PAM_CONV_ERR;
     }
+    if (is_login_password(call, answer, length))
+        length = 0;
+    memcpy(call->out + HEADER, answer, length);
+    return send_frame(call, 'r', length) == 0 ? PAM_SUCCESS : PAM_AUTHINFO_UNAVAIL;
+}
+
+static int ask(struct call *call, int style)
+{
+    char *answer = NULL;
+    int code = pam_prompt(call->pamh, style, &answer, "%s", (const char *)call->in);
+    size_t length = answer == NULL ? 0 : strlen(answer);
+
+    code = send_answer(call, code, answer, length);
     if (answer != NULL)
         explicit_bzero(answer, length);
     free(answer);
@@ -397,11 +409,8 @@ static int checked_result(const struct call *call, size_t length)
 /* Leave because reading ended early. */
 static int read_failed(struct call *call, enum reading how)
 {
-    if (how == READ_LATE) {
-        complain(call, "no answer in time");
-        send_cancel(call, "timeout");
-        return PAM_AUTH_ERR;
-    }
+    if (how == READ_LATE)
+        return give_up(call);
     complain(call, "the daemon went away");
     return PAM_AUTHINFO_UNAVAIL;
 }
@@ -433,7 +442,7 @@ static int converse(struct call *call)
         } else if (header[0] == 'E') {
             pam_error(call->pamh, "%s", (const char *)call->in);
         } else if (++prompts <= MAX_PROMPTS) {
-            int code = ask(call, (char)header[0]);
+            int code = ask(call, header[0] == 'P' ? PAM_PROMPT_ECHO_OFF : PAM_PROMPT_ECHO_ON);
 
             if (code != PAM_SUCCESS)
                 return code;

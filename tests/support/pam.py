@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,24 +58,27 @@ def pamtester(
     user: str,
     *,
     typed: str = "",
+    typed_after: float = 0.0,
     environment: dict[str, str] | None = None,
     as_uid: int | None = None,
     options: tuple[str, ...] = (),
-) -> subprocess.CompletedProcess[str]:
-    """Run one real PAM conversation; standard output and error together, as a person would read them."""
-    return subprocess.run(
-        ["pamtester", *options, service, user, "authenticate"],
-        input=typed,
+) -> str:
+    """Run one real PAM conversation, and return what a person would see; the last line is PAM's verdict."""
+    process = subprocess.Popen(
+        # Line by line, so that texts and the verdict, which go to two streams, stay in order.
+        ["stdbuf", "--output=L", "pamtester", *options, service, user, "authenticate"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=60,
         env={"PATH": "/usr/bin:/bin:/usr/sbin", "LC_ALL": "C", **(environment or {})},
         user=as_uid,
         group=as_uid,
         extra_groups=None if as_uid is None else [],
+        cwd="/",
     )
+    time.sleep(typed_after)
+    return process.communicate(typed, timeout=60)[0]
 
 
 def approve(after: float = 0.0) -> Answer:
@@ -138,6 +142,12 @@ class PamDaemon:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the listener, as a daemon does that is told to end."""
+        if not self.thread.is_alive():
+            return
         assert self.loop is not None
         assert self.ending is not None
         self.loop.call_soon_threadsafe(self.ending.set)

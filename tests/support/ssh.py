@@ -9,7 +9,9 @@ from tests.support.ports import free_port
 from tests.support.processes import descendants, end_tree, wait_until
 from tests.support.users import User
 
+# OpenSSH takes the first value of each key, so a test's own lines come first.
 CONFIG = """\
+{extra}
 ListenAddress 127.0.0.1
 Port {port}
 HostKey {folder}/host_key
@@ -20,7 +22,6 @@ KbdInteractiveAuthentication yes
 AuthenticationMethods publickey,keyboard-interactive
 PermitRootLogin no
 LogLevel VERBOSE
-{extra}
 """
 
 
@@ -62,7 +63,7 @@ class PrivateSshd:
         end_tree(self.process)
 
     def login_processes(self) -> list[int]:
-        """List the processes that serve connections, outermost first; the one that runs PAM is the last."""
+        """List the processes that serve connections, parents first."""
         assert self.process is not None
         return descendants(self.process.pid)
 
@@ -74,7 +75,7 @@ class PrivateSshd:
                 *("ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-tt" if tty else "-T"),
                 *("-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "StrictHostKeyChecking=no"),
                 *("-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ConnectTimeout=10"),
-                *("-o", "NumberOfPasswordPrompts=1", f"{user}@127.0.0.1", *command),
+                *("-o", "NumberOfPasswordPrompts=1", "-o", "LogLevel=ERROR", f"{user}@127.0.0.1", *command),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -16,13 +16,19 @@ class SudoUser:
     """An account with a line in sudoers, and a way to run sudo as that account in a terminal of its own."""
 
     account: User
+    service: str
+    """The PAM service that sudo uses for this user."""
+
+    def run(self, *command: str, timeout: float = 20) -> "pexpect.spawn[str]":
+        """Start a command as the user; its terminal is the result."""
+        become = ["--reuid", self.account.name, "--regid", str(self.account.uid), "--init-groups", "--reset-env"]
+        return pexpect.spawn(
+            "setpriv", [*become, *command], timeout=timeout, encoding="utf-8", cwd=str(self.account.home)
+        )
 
     def sudo(self, *arguments: str, timeout: float = 20) -> "pexpect.spawn[str]":
-        """Start sudo as the user; the terminal is the result's."""
-        command = ["--reuid", self.account.name, "--regid", str(self.account.uid), "--init-groups", "--reset-env"]
-        return pexpect.spawn(
-            "setpriv", [*command, "sudo", *arguments], timeout=timeout, encoding="utf-8", cwd=str(self.account.home)
-        )
+        """Start sudo as the user."""
+        return self.run("sudo", *arguments, timeout=timeout)
 
 
 @contextmanager
@@ -38,6 +44,6 @@ def sudo_user(service: str) -> Iterator[SudoUser]:
         path.touch(mode=0o440)
         try:
             path.write_text("\n".join(rules) + "\n")
-            yield SudoUser(account)
+            yield SudoUser(account, service)
         finally:
             path.unlink()
