@@ -1,0 +1,78 @@
+"""Refusing what is not PAP, in the words of each scheme, so that the appliance understands it at once.
+
+Only PAP carries the password itself (RFC 2865 section 5.2): a hash or an EAP conversation leaves nothing
+that could be checked against another system, and no field for a code.
+"""
+
+from dataclasses import dataclass
+
+from radius_server.wire import (
+    ARAP_PASSWORD,
+    CHAP_PASSWORD,
+    EAP_MESSAGE,
+    MICROSOFT,
+    MS_CHAP2_RESPONSE,
+    MS_CHAP_ERROR,
+    MS_CHAP_RESPONSE,
+    USER_PASSWORD,
+    Attributes,
+    Packet,
+    encode_vendor_attribute,
+    vendor_attributes,
+)
+
+USE_PAP = "Use PAP"
+HINT = "set the appliance to PAP (FortiGate: set auth-type pap; FreeRADIUS in front for EAP)"
+
+EAP_REQUEST, EAP_RESPONSE, EAP_FAILURE = 1, 2, 4
+EAP_NAK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is answered with Access-Reject before anybody was asked."""
+
+    reason: str
+    """A fixed word for the log."""
+    hint: str = ""
+    """What the administrator may do about it."""
+    message: str = ""
+    """Reply-Message; fixed text of ours."""
+    attributes: Attributes = ()
+    """More reply attributes, behind the Reply-Message."""
+    credential: bool = False
+    """The password was at fault, so the reply takes as long as for any other wrong password."""
+
+
+def refuse_scheme(packet: Packet) -> Refusal | None:
+    """Return the refusal of a request that is not PAP; None if it is."""
+    eap = packet.values(EAP_MESSAGE)
+    if eap:
+        # RFC 3579 section 2.6.5: no Reply-Message beside an EAP-Message.
+        return Refusal("eap", HINT, attributes=((EAP_MESSAGE, eap_answer(b"".join(eap))),))
+    if packet.has(USER_PASSWORD):
+        return None
+    if packet.has(CHAP_PASSWORD):
+        return Refusal("chap", HINT, USE_PAP)
+    if packet.has(ARAP_PASSWORD):
+        return Refusal("arap", HINT, USE_PAP)
+    for vendor, kind, value in vendor_attributes(packet.attributes):
+        if vendor == MICROSOFT and kind in (MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE):
+            return Refusal("ms_chap", HINT, USE_PAP, (ms_chap_error(value),))
+    return Refusal("no_password", "the request holds no password; " + HINT, USE_PAP)
+
+
+def eap_answer(message: bytes) -> bytes:
+    """Refuse an EAP message: a Nak that offers nothing to a request, Failure to everything else.
+
+    RFC 3579 section 2.1 (responses and EAP-Start) and section 2.6.2 (requests).
+    """
+    code, identifier = (message + b"\0\0")[:2]
+    if code == EAP_REQUEST:
+        return bytes((EAP_RESPONSE, identifier, 0, 6, EAP_NAK, 0))
+    return bytes((EAP_FAILURE, identifier, 0, 4))
+
+
+def ms_chap_error(response: bytes) -> tuple[int, bytes]:
+    """Build MS-CHAP-Error with the Ident of the response (RFC 2548 section 2.1.5)."""
+    return encode_vendor_attribute(MICROSOFT, MS_CHAP_ERROR, response[:1].rjust(1, b"\0") + b"E=691 R=0 V=3")
