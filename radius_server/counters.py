@@ -1,0 +1,89 @@
+"""What was received, dropped and answered, by the names of RFC 4669, and log lines that a flood cannot multiply."""
+
+from dataclasses import dataclass
+
+from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT
+
+MINUTE = 60.0
+MAX_LINES = 1000
+"""Log lines of this kind per minute, whoever causes them."""
+
+MALFORMED = frozenset(
+    {
+        "too_short",
+        "length_out_of_range",
+        "datagram_cut",
+        "attribute_cut",
+        "attribute_type_zero",
+        "attribute_too_short",
+        "attribute_overrun",
+        "too_many_attributes",
+        "two_message_authenticators",
+        "message_authenticator_length",
+    }
+)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the start (RFC 4669 section 6, radiusAuthServ...), and four of our own at the end."""
+
+    access_requests: int = 0
+    invalid_requests: int = 0
+    """From an unknown address."""
+    dup_access_requests: int = 0
+    access_accepts: int = 0
+    access_rejects: int = 0
+    access_challenges: int = 0
+    malformed_access_requests: int = 0
+    bad_authenticators: int = 0
+    packets_dropped: int = 0
+    """For any other reason."""
+    unknown_types: int = 0
+
+    status_requests: int = 0
+    status_replies: int = 0
+    conflicts: int = 0
+    """Requests that displaced another one in flight."""
+    cancels: int = 0
+    """Logins given up because the NAS asks no more, or because we stop."""
+
+    def count_drop(self, reason: str) -> None:
+        """Count a packet that gets no answer."""
+        if reason == "unknown_client":
+            self.invalid_requests += 1
+        elif reason in MALFORMED:
+            self.malformed_access_requests += 1
+        elif reason == "wrong_message_authenticator":
+            self.bad_authenticators += 1
+        elif reason == "unexpected_code":
+            self.unknown_types += 1
+        else:
+            self.packets_dropped += 1
+
+    def count_reply(self, code: int) -> None:
+        """Count a reply, not its retransmissions."""
+        if code == ACCESS_ACCEPT:
+            self.access_accepts += 1
+        elif code == ACCESS_REJECT:
+            self.access_rejects += 1
+
+
+class LineLimit:
+    """Allows one log line per sender, reason and minute, and a bounded number in all."""
+
+    def __init__(self) -> None:
+        self.minute = -1
+        self.written: set[tuple[str, str]] = set()
+
+    def allows(self, sender: str, reason: str, now: float) -> bool:
+        """Whether this line may be written; if so, it counts as written."""
+        minute = int(now // MINUTE)
+        if minute != self.minute:
+            self.minute = minute
+            self.written.clear()
+        line = (sender, reason)
+        if line in self.written or len(self.written) >= MAX_LINES:
+            return False
+        self.written.add(line)
+        return True

@@ -1,0 +1,569 @@
+"""The server on real UDP sockets, with a core that does what the test says and a clock that the test moves."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+from structlog.testing import capture_logs
+
+from pushgate.attempts import Attempts
+from pushgate.clock import FakeClock
+from pushgate.conversation import Conversation
+from pushgate.decision import Decision, Reason
+from pushgate.errors import PushgateError
+from pushgate.login import Login, Origin, OriginSource, Secret
+from radius_server.clients import Client
+from radius_server.duplicates import DuplicateTable
+from radius_server.server import Authenticate, RadiusServer
+from radius_server.status import BURST
+from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, parse, verify_reply
+from tests.radius_server import vectors
+from tests.radius_server.test_wire import mutated
+from tests.support.radius import (
+    ACCEPT,
+    DENY,
+    SECRET,
+    RadiusSender,
+    ScriptedCore,
+    access_request,
+    options,
+    status_request,
+)
+
+VPN = Client("vpn", ip_network("127.0.0.0/8"), SECRET)
+VECTORS = Client("vectors", ip_network("127.0.0.0/8"), vectors.SECRET, "off")
+UNKNOWN_USER = Decision(accept=False, reason=Reason.UNKNOWN_USER, audit_id="a3")
+
+
+class Gate:
+    """A server, the core behind it, its clock, and a NAS in front of it."""
+
+    def __init__(self, server: RadiusServer, core: ScriptedCore, clock: FakeClock, nas: RadiusSender) -> None:
+        self.server, self.core, self.clock, self.nas = server, core, clock, nas
+
+    async def send(self, *packets: bytes) -> None:
+        """Send packets and let the server take them in."""
+        for packet in packets:
+            self.nas.send(packet)
+        await self.clock.settle()
+
+    async def decide(self, number: int, decision: Decision) -> None:
+        """Decide a login and let the reply leave."""
+        self.core.decide(number, decision)
+        await self.clock.settle()
+
+
+@asynccontextmanager
+async def running(
+    client: Client = VPN, authenticate: Authenticate | None = None, **changes: object
+) -> AsyncIterator[Gate]:
+    """Run a server with one client, on a clock that stands still."""
+    clock, core = FakeClock(), ScriptedCore()
+    server = RadiusServer(options(**changes), [client], authenticate or core, clock)
+    await server.start()
+    try:
+        with RadiusSender(server.ports[0], secret=client.secret) as nas:
+            yield Gate(server, core, clock, nas)
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("decision", "code"), [(ACCEPT, ACCESS_ACCEPT), (DENY, ACCESS_REJECT)], ids=["approved", "denied"]
+)
+async def test_decision_is_sent(decision: Decision, code: int) -> None:
+    """A person's answer reaches the NAS at once, whichever it is."""
+    async with running() as gate:
+        request = access_request("alice", "push")
+        await gate.send(request)
+        await gate.decide(0, decision)
+        assert verify_reply(request, await gate.nas.receive(), SECRET) == code
+
+
+async def test_login_and_deadline() -> None:
+    """The core gets who logs in, where, from where, what was typed, and when the NAS must have its reply."""
+    async with running(answer_within=12.0) as gate:
+        await gate.clock.advance(5)
+        await gate.send(access_request("alice", "push", attributes=((32, b"gate-1"),)))
+        [login] = gate.core.logins
+        assert login == Login(
+            user="alice",
+            service="vpn",
+            host="gate-1",
+            origin=Origin("203.0.113.7", OriginSource.NAS),
+            secret=Secret(b"push"),
+            join_key=login.join_key,
+        )
+        assert gate.core.conversations[0].reply_by == gate.clock.now() + 12.0
+
+
+async def test_golden_exchange() -> None:
+    """The golden request gets the golden Accept, octet by octet."""
+    async with running(VECTORS) as gate:
+        await gate.send(vectors.GOLDEN)
+        await gate.decide(0, ACCEPT)
+        assert await gate.nas.receive() == vectors.GOLDEN_ACCEPT
+
+
+async def test_retransmissions() -> None:
+    """A repeated packet starts nothing; after the answer it gets the same octets, for 30 seconds."""
+    async with running() as gate:
+        request = access_request()
+        await gate.send(request, request, request, request)
+        await gate.decide(0, ACCEPT)
+        reply = await gate.nas.receive()
+        await gate.nas.expect_silence()
+        await gate.clock.advance(29)
+        await gate.send(request, request + b"padding")
+        assert [await gate.nas.receive(), await gate.nas.receive()] == [reply, reply]
+        assert len(gate.core.logins) == 1
+        await gate.clock.advance(1)
+        await gate.send(request)
+        assert len(gate.core.logins) == 2
+        assert gate.server.counters.dup_access_requests == 5
+
+
+async def test_other_port_is_another_packet() -> None:
+    """Equal packets from two ports of a NAS are two requests, of one login."""
+    async with running() as gate:
+        request = access_request()
+        with RadiusSender(gate.server.ports[0]) as other:
+            await gate.send(request)
+            other.send(request)
+            await gate.clock.settle()
+        assert len(gate.core.logins) == 2
+        assert gate.core.logins[0].join_key == gate.core.logins[1].join_key
+
+
+async def test_conflict_starts_before_it_ends() -> None:
+    """A new authenticator on an Identifier asks the core first and gives the old login up only then."""
+    story: list[str] = []
+
+    async def authenticate(login: Login, conversation: Conversation) -> Decision:
+        story.append(f"begin {login.user}")
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            story.append(f"end {login.user}")
+
+    async with running(authenticate=authenticate) as gate:
+        await gate.send(access_request("first"))
+        await gate.send(access_request("second"))
+        assert story == ["begin first", "begin second", "end first"]
+        assert (gate.server.counters.conflicts, gate.server.counters.cancels) == (1, 1)
+
+
+async def test_conflict_gets_the_answer() -> None:
+    """After a conflict only the new packet is answered, and the old one is no login any more."""
+    async with running() as gate:
+        old, new = access_request("alice"), access_request("alice")
+        await gate.send(old)
+        await gate.send(new)
+        assert gate.core.withdrawn == [0]
+        assert gate.core.logins[0].join_key == gate.core.logins[1].join_key
+        await gate.decide(1, ACCEPT)
+        assert verify_reply(new, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
+        await gate.nas.expect_silence()
+
+
+async def test_conflict_keeps_the_push() -> None:
+    """A login that is asked again under its Identifier joins its own pending push, which nobody withdraws."""
+    attempts: Attempts[Decision] = Attempts()
+    pushes: list[asyncio.Future[Decision]] = []
+
+    async def push() -> Decision:
+        pushes.append(asyncio.get_running_loop().create_future())
+        return await pushes[-1]
+
+    async def authenticate(login: Login, conversation: Conversation) -> Decision:
+        return await attempts.share(login.join_key, push)
+
+    async with running(authenticate=authenticate) as gate:
+        old, new = access_request("alice"), access_request("alice")
+        await gate.send(old)
+        await gate.send(new)
+        [only] = pushes
+        only.set_result(ACCEPT)
+        assert verify_reply(new, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
+
+
+async def test_conflict_with_a_refusal() -> None:
+    """A new packet that is refused still ends the old login of its Identifier."""
+    async with running() as gate:
+        await gate.send(access_request("alice"))
+        await gate.send(access_request(""))
+        assert (await gate.nas.receive())[0] == ACCESS_REJECT
+        assert gate.core.withdrawn == [0]
+        assert gate.server.tasks == set()
+
+
+async def test_conflict_in_one_batch() -> None:
+    """Of two packets that arrive together under one Identifier only the second asks anybody."""
+    async with running() as gate:
+        await gate.send(access_request("alice"), access_request("bob"))
+        assert [login.user for login in gate.core.logins] == ["bob"]
+
+
+async def test_forged_packet_displaces_nothing() -> None:
+    """A packet with a wrong signature never touches the login that waits under its Identifier."""
+    async with running() as gate:
+        request = access_request("alice")
+        forged = access_request("alice", secret=b"the secret of somebody else")
+        await gate.send(request)
+        await gate.send(forged)
+        await gate.decide(0, ACCEPT)
+        assert verify_reply(request, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
+        assert gate.core.withdrawn == []
+        assert gate.server.counters.bad_authenticators == 1
+
+
+async def test_answer_to_a_stubborn_core() -> None:
+    """A core that answers although its login was given up sends nothing to the NAS."""
+
+    async def authenticate(login: Login, conversation: Conversation) -> Decision:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            return ACCEPT
+
+    async with running(authenticate=authenticate) as gate:
+        await gate.send(access_request("alice"))
+        await gate.send(access_request("alice"))
+        await gate.nas.expect_silence()
+        assert gate.server.counters.access_accepts == 0
+
+
+@pytest.mark.parametrize("broken", vectors.BROKEN, ids=lambda broken: broken.reason)
+async def test_broken_packets(broken: vectors.Broken) -> None:
+    """A broken packet gets no answer, asks nobody, and is logged once with its reason however often it comes."""
+    async with running(VECTORS) as gate:
+        with capture_logs() as logs:
+            await gate.send(*[broken.packet] * 20)
+            await gate.nas.expect_silence()
+        assert [(line["sender"], line["source"], line["reason"]) for line in logs] == [
+            ("vectors", "127.0.0.1", broken.reason)
+        ]
+        assert gate.core.logins == []
+        assert len(gate.server.duplicates) == 0
+
+
+async def test_log_again_after_a_minute() -> None:
+    """A storm that lasts is logged again each minute."""
+    async with running() as gate:
+        with capture_logs() as logs:
+            for _ in range(3):
+                await gate.send(b"x", b"x")
+                await gate.clock.advance(60)
+        assert len(logs) == 3
+        assert gate.server.counters.malformed_access_requests == 6
+
+
+async def test_unknown_client() -> None:
+    """A stranger gets silence for whatever it sends, and one log line that names it."""
+    stranger = replace(VPN, network=ip_network("192.0.2.0/24"))
+    async with running(stranger) as gate:
+        with capture_logs() as logs:
+            await gate.send(access_request(), access_request(), status_request(), b"junk")
+        assert gate.server.counters.invalid_requests == 4
+        assert [(line["event"], line["sender"], line["reason"]) for line in logs] == [
+            ("radius_dropped", "127.0.0.1", "unknown_client")
+        ]
+        assert gate.nas.drain() == []
+
+
+@pytest.mark.parametrize("mode", ["auto", "off"])
+async def test_unsigned_request(mode: str) -> None:
+    """A NAS that cannot sign is answered, with a signature, unless it must sign."""
+    async with running(replace(VECTORS, message_authenticator=mode)) as gate:
+        await gate.send(vectors.PAP)
+        await gate.decide(0, ACCEPT)
+        assert verify_reply(vectors.PAP, await gate.nas.receive(), vectors.SECRET) == ACCESS_ACCEPT
+
+
+async def test_unsigned_request_where_required() -> None:
+    """A NAS that must sign gets silence for what is unsigned, and the log says what to do."""
+    async with running(replace(VECTORS, message_authenticator="required")) as gate:
+        with capture_logs() as logs:
+            await gate.send(vectors.PAP)
+        assert gate.core.logins == []
+        assert logs[0]["hint"] == "let the appliance send Message-Authenticator, or set message_authenticator"
+
+
+async def test_status_beside_pending_logins() -> None:
+    """A probe is answered while as many logins are pending as may be."""
+    async with running(max_pending=2, max_pending_per_client=2) as gate:
+        await gate.send(*(access_request(f"user{number}", identifier=number) for number in range(3)))
+        assert (await gate.nas.receive())[:2] == bytes((ACCESS_REJECT, 2))
+        probe = status_request()
+        assert await gate.nas.ask(probe) == ACCESS_ACCEPT
+        assert gate.server.counters.status_replies == 1
+        assert gate.server.counters.access_requests == 3
+
+
+async def test_status_rate() -> None:
+    """A flood of probes is answered up to the burst, logged once, and touches no login."""
+    async with running() as gate:
+        with capture_logs() as logs:
+            await gate.send(*[status_request()] * 40)
+        assert gate.server.counters.status_replies == BURST
+        assert gate.server.counters.status_requests == 40
+        assert [line["reason"] for line in logs] == ["status_server_rate"]
+
+
+async def test_status_switched_off() -> None:
+    """A client without Status-Server gets no answer to a probe."""
+    async with running(replace(VPN, status_server=False)) as gate:
+        await gate.send(status_request())
+        assert (gate.server.counters.status_requests, gate.server.counters.status_replies) == (1, 0)
+
+
+@pytest.mark.parametrize("limits", [{"max_pending": 3}, {"max_pending_per_client": 3}])
+async def test_limits(limits: dict[str, int]) -> None:
+    """A login beyond the limit is rejected at once and logged once; one that ends makes room for the next."""
+    async with running(**limits) as gate:
+        with capture_logs() as logs:
+            await gate.send(*(access_request(f"user{number}", identifier=number) for number in range(5)))
+            replies = sorted([await gate.nas.receive(), await gate.nas.receive()])
+        assert [reply[:2] for reply in replies] == [bytes((ACCESS_REJECT, 3)), bytes((ACCESS_REJECT, 4))]
+        assert [(line["client"], line["reason"]) for line in logs] == [("vpn", "overloaded")]
+        await gate.decide(0, ACCEPT)
+        assert (await gate.nas.receive())[:2] == bytes((ACCESS_ACCEPT, 0))
+        await gate.send(access_request("user5", identifier=5))
+        assert [login.user for login in gate.core.logins] == ["user0", "user1", "user2", "user5"]
+
+
+async def test_full_table() -> None:
+    """A table of packets without room for one more means silence, so that the NAS asks again."""
+    async with running() as gate:
+        gate.server.duplicates = DuplicateTable(1)
+        with capture_logs() as logs:
+            await gate.send(access_request("alice", identifier=1), access_request("bob", identifier=2))
+        assert [login.user for login in gate.core.logins] == ["alice"]
+        assert [line["reason"] for line in logs] == ["duplicate_table_full"]
+
+
+async def test_conflict_at_the_limit() -> None:
+    """A conflict takes the place of the login that it ends, also where no more may be pending."""
+    async with running(max_pending=1) as gate:
+        await gate.send(access_request("alice"))
+        await gate.send(access_request("alice"))
+        assert len(gate.core.logins) == 2
+        assert gate.core.withdrawn == [0]
+
+
+async def test_clients_do_not_share_their_limit() -> None:
+    """A client at its limit does not keep another one out."""
+    greedy = Client("greedy", ip_network("127.0.0.2/32"), SECRET)
+    async with running(max_pending_per_client=1, listen=[("0.0.0.0", 0)]) as gate:
+        gate.server.clients = type(gate.server.clients)([VPN, greedy])
+        with RadiusSender(gate.server.ports[0], source=("127.0.0.2", 0)) as other:
+            for number in range(3):
+                other.send(access_request("greedy", identifier=number))
+            await gate.clock.settle()
+        await gate.send(access_request("alice"))
+        assert [login.service for login in gate.core.logins] == ["greedy", "vpn"]
+
+
+async def test_credential_rejects_take_a_second() -> None:
+    """A reject that blames what was typed leaves a second after receipt, for unknown users too."""
+    async with running() as gate:
+        await gate.send(access_request("alice"))
+        await gate.decide(0, UNKNOWN_USER)
+        await gate.clock.advance(0.99)
+        await gate.nas.expect_silence()
+        await gate.clock.advance(0.01)
+        assert (await gate.nas.receive())[0] == ACCESS_REJECT
+
+
+async def test_late_credential_rejects_do_not_wait_longer() -> None:
+    """The second counts from receipt, not from the decision."""
+    async with running() as gate:
+        await gate.send(access_request("alice"))
+        await gate.clock.advance(3)
+        await gate.decide(0, UNKNOWN_USER)
+        assert (await gate.nas.receive())[0] == ACCESS_REJECT
+
+
+async def test_undecodable_password() -> None:
+    """A password that is noise is rejected after a second without asking anybody; the log guesses the secret."""
+    wrong = replace(VECTORS, secret=b"another secret")
+    async with running(wrong) as gate:
+        with capture_logs() as logs:
+            await gate.send(vectors.PAP, vectors.PAP)
+            await gate.nas.expect_silence()
+            await gate.clock.advance(1)
+        assert verify_reply(vectors.PAP, await gate.nas.receive(), b"another secret") == ACCESS_REJECT
+        assert gate.core.logins == []
+        assert [(line["reason"], line["hint"]) for line in logs] == [
+            ("wrong_secret", "the shared secret of the appliance and the one configured here differ")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "reason"),
+    [(vectors.CHAP, "chap"), (vectors.EAP, "eap"), (vectors.GOLDEN_ANSWER, "unknown_state")],
+)
+async def test_refusals(request_bytes: bytes, reason: str) -> None:
+    """What cannot be a login is rejected at once, repeated without work, and logged with the setting to change."""
+    async with running(VECTORS) as gate:
+        with capture_logs() as logs:
+            await gate.send(request_bytes, request_bytes)
+        replies = [await gate.nas.receive(), await gate.nas.receive()]
+        assert verify_reply(request_bytes, replies[0], vectors.SECRET) == ACCESS_REJECT
+        assert replies[0] == replies[1]
+        assert (gate.core.logins, gate.server.counters.access_rejects) == ([], 1)
+        assert [line["reason"] for line in logs] == [reason]
+
+
+async def test_golden_eap_reject() -> None:
+    """An EAP request gets the golden Reject, octet by octet."""
+    async with running(VECTORS) as gate:
+        await gate.send(vectors.EAP)
+        assert await gate.nas.receive() == vectors.EAP_REJECT
+
+
+async def test_proxy_states_return() -> None:
+    """The Proxy-States of a request come back in their order."""
+    states = tuple((PROXY_STATE, value) for value in (b"b", b"a", b"b"))
+    async with running() as gate:
+        await gate.send(access_request(attributes=states))
+        await gate.decide(0, DENY)
+        attributes = parse(await gate.nas.receive()).attributes
+        assert tuple(pair for pair in attributes if pair[0] == PROXY_STATE) == states
+
+
+async def test_no_room_for_a_reply() -> None:
+    """A request that leaves no room for its reply is dropped, logged and forgotten."""
+    body = bytes((2, 2)) + b"".join([bytes((33, 255)) + bytes(253)] * 15 + [bytes((33, 249)) + bytes(247)])
+    packet = b"\x01\x01" + (20 + len(body)).to_bytes(2, "big") + vectors.A + body
+    async with running(replace(VECTORS, limit_proxy_state=False)) as gate:
+        with capture_logs() as logs:
+            await gate.send(packet)
+            await gate.nas.expect_silence()
+        assert [line.get("reason") for line in logs] == ["user_name_missing", "packet_too_long"]
+        assert len(gate.server.duplicates) == 0
+
+
+async def test_crash_of_the_core() -> None:
+    """A core that crashes means reject, a second after receipt; the log has the place and nothing that was typed."""
+
+    async def authenticate(login: Login, conversation: Conversation) -> Decision:
+        raise RuntimeError(f"canary {login.secret.value!r}" if login.secret else "")
+
+    async with running(authenticate=authenticate) as gate:
+        with capture_logs() as logs:
+            await gate.send(access_request("alice", "canary"))
+            await gate.clock.advance(1)
+        assert (await gate.nas.receive())[0] == ACCESS_REJECT
+        [line] = logs
+        assert (line["event"], line["error"]) == ("radius_login_crashed", "RuntimeError")
+        assert line["where"][-1].startswith("authenticate:")
+        assert "canary" not in str(logs)
+
+
+async def test_login_without_an_end() -> None:
+    """A core that ends without a decision leaves no trace, so that a repetition is a new login."""
+
+    async def authenticate(login: Login, conversation: Conversation) -> Decision:
+        raise asyncio.CancelledError
+
+    async with running(authenticate=authenticate) as gate:
+        await gate.send(access_request())
+        await gate.nas.expect_silence()
+        assert (len(gate.server.duplicates), gate.server.tasks) == (0, set())
+        assert gate.server.pending_of["vpn"] == 0
+
+
+async def test_stop_withdraws() -> None:
+    """Stopping withdraws every login, sends nothing, and frees the port."""
+    async with running() as gate:
+        await gate.send(*(access_request(f"user{number}", identifier=number) for number in range(3)))
+        [port] = gate.server.ports
+        await gate.server.stop()
+        assert sorted(gate.core.withdrawn) == [0, 1, 2]
+        assert gate.server.counters.cancels == 3
+        assert gate.nas.drain() == []
+        again = RadiusServer(options(listen=[("127.0.0.1", port)]), [VPN], gate.core, gate.clock)
+        await again.start()
+        assert again.ports == [port]
+        await again.stop()
+
+
+async def test_stop_beside_a_delayed_reject() -> None:
+    """A reject that still waits for its second is not sent when the server stops."""
+    async with running() as gate:
+        await gate.send(access_request("alice"))
+        await gate.decide(0, UNKNOWN_USER)
+        await gate.server.stop()
+        await gate.clock.advance(2)
+        assert gate.nas.drain() == []
+
+
+async def test_taken_port() -> None:
+    """A server whose second port is taken does not start, and gives the first one back."""
+    async with running() as gate:
+        [taken] = gate.server.ports
+        server = RadiusServer(options(listen=[("127.0.0.1", 0), ("127.0.0.1", taken)]), [VPN], gate.core, gate.clock)
+        with pytest.raises(PushgateError, match="address already in use"):
+            await server.start()
+        assert server.sockets == []
+
+
+async def test_several_listeners() -> None:
+    """Every listener answers, and the same packet at two of them is two requests."""
+    async with running(listen=[("127.0.0.1", 0), ("127.0.0.2", 0), ("::1", 0)]) as gate:
+        request = access_request()
+        for number, host in enumerate(("127.0.0.1", "127.0.0.2")):
+            gate.nas.server = (host, gate.server.ports[number])
+            await gate.send(request)
+            await gate.decide(number, ACCEPT)
+            reply, source = await gate.nas.receive_from()
+            assert (verify_reply(request, reply, SECRET), source) == (ACCESS_ACCEPT, host)
+        assert len(gate.core.logins) == 2
+
+
+async def test_wildcard_listener() -> None:
+    """A server on every address answers from the one that was asked, and takes none of them for the person's."""
+    async with running(listen=[("0.0.0.0", 0)]) as gate:
+        with RadiusSender(gate.server.ports[0], "127.0.0.2") as nas:
+            nas.send(access_request())
+            await gate.clock.settle()
+            await gate.decide(0, ACCEPT)
+            assert (await nas.receive_from())[1] == "127.0.0.2"
+
+
+async def test_storm() -> None:
+    """Four times 100 equal logins of 100 users ask 100 times and are all answered right."""
+    async with running(max_pending=100, max_pending_per_client=100) as gate:
+        requests = [access_request(f"user{number}", identifier=number) for number in range(100)]
+        for _ in range(4):
+            await gate.send(*requests)
+        assert len(gate.core.logins) == 100
+        for number in range(100):
+            gate.core.decide(number, ACCEPT if number % 2 else DENY)
+        await gate.clock.settle()
+        codes = {}
+        for _ in range(100):
+            reply = await gate.nas.receive()
+            codes[reply[1]] = verify_reply(requests[reply[1]], reply, SECRET)
+        users = {number: int(login.user.removeprefix("user")) for number, login in enumerate(gate.core.logins)}
+        assert codes == {users[number]: 2 if number % 2 else 3 for number in range(100)}
+        assert gate.server.counters.dup_access_requests == 300
+
+
+async def test_mutated_packets() -> None:
+    """A storm of mutated packets leaves a server that still answers, and at most one line per reason."""
+    chance = random.Random(7)
+    async with running(VECTORS, max_pending=50) as gate:
+        with capture_logs() as logs:
+            for _ in range(40):
+                await gate.send(*(mutated(chance) for _ in range(25)))
+        reasons = [line["reason"] for line in logs]
+        assert len(reasons) == len(set(reasons)) > 8
+        await gate.clock.advance(10)
+        assert len(gate.nas.drain()) > 8
+        await gate.nas.expect_silence()

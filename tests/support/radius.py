@@ -1,0 +1,136 @@
+"""A NAS for tests, and a core that does what the test says."""
+
+import asyncio
+import socket
+from typing import Self
+
+from pushgate.conversation import Conversation
+from pushgate.decision import Decision, Reason
+from pushgate.login import Login
+from radius_server.server import RadiusOptions
+from radius_server.wire import (
+    CALLING_STATION_ID,
+    STATUS_SERVER,
+    build_request,
+    encode_request,
+    verify_reply,
+)
+
+SECRET = b"a-long-enough-shared-secret"
+PATIENCE = 5.0
+"""Seconds that a packet on loopback may take on a busy machine."""
+
+ACCEPT = Decision(accept=True, reason=Reason.APPROVED, audit_id="a1", message="Approved")
+DENY = Decision(accept=False, reason=Reason.DENIED, audit_id="a2", message="Denied")
+
+
+def options(**changes: object) -> RadiusOptions:
+    """Return options for one loopback listener on a free port."""
+    values: dict[str, object] = {
+        "listen": [("127.0.0.1", 0)],
+        "answer_within": 28.0,
+        "max_pending": 100,
+        "max_pending_per_client": 50,
+        "receive_buffer": 65_536,
+    }
+    return RadiusOptions(**(values | changes))  # type: ignore[arg-type]
+
+
+def access_request(
+    user: str = "alice",
+    password: str = "",
+    *,
+    identifier: int = 1,
+    origin: str = "203.0.113.7",
+    attributes: tuple[tuple[int, bytes], ...] = (),
+    secret: bytes = SECRET,
+    authenticator: bytes | None = None,
+) -> bytes:
+    """Build an Access-Request as a VPN appliance sends it."""
+    from_where = ((CALLING_STATION_ID, origin.encode()),) if origin else ()
+    return build_request(user, password, secret, identifier, (*from_where, *attributes), authenticator=authenticator)
+
+
+def status_request(identifier: int = 255, secret: bytes = SECRET) -> bytes:
+    """Build a Status-Server probe."""
+    return encode_request(STATUS_SERVER, identifier, bytes(range(16)), secret)
+
+
+class RadiusSender:
+    """A socket of a NAS."""
+
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", *, source: tuple[str, int] | None = None, secret: bytes = SECRET
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind(source or ("::1" if ":" in host else "127.0.0.1", 0))
+        self.server = (host, port)
+        self.secret = secret
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+    def send(self, packet: bytes) -> None:
+        """Send a packet and wait for nothing."""
+        self.socket.sendto(packet, self.server)
+
+    async def receive_from(self) -> tuple[bytes, str]:
+        """Wait for the next packet and return it with the address that it came from."""
+        async with asyncio.timeout(PATIENCE):
+            octets, address = await asyncio.get_running_loop().sock_recvfrom(self.socket, 4097)
+        return octets, address[0]
+
+    async def receive(self) -> bytes:
+        """Wait for the next packet."""
+        return (await self.receive_from())[0]
+
+    async def ask(self, request: bytes) -> int:
+        """Send a request and return the code of the reply, whose authenticators are verified."""
+        self.send(request)
+        return verify_reply(request, await self.receive(), self.secret)
+
+    def drain(self) -> list[bytes]:
+        """Return what has arrived, without waiting."""
+        arrived = []
+        while True:
+            try:
+                arrived.append(self.socket.recv(4097))
+            except BlockingIOError:
+                return arrived
+
+    async def expect_silence(self) -> None:
+        """Check that nothing has been answered, by a probe that must be answered behind it."""
+        probe = status_request(secret=self.secret)
+        self.send(probe)
+        verify_reply(probe, await self.receive(), self.secret)
+
+
+class ScriptedCore:
+    """A core that holds every login until the test decides it."""
+
+    def __init__(self) -> None:
+        self.logins: list[Login] = []
+        self.conversations: list[Conversation] = []
+        self.answers: list[asyncio.Future[Decision]] = []
+        self.withdrawn: list[int] = []
+
+    async def __call__(self, login: Login, conversation: Conversation) -> Decision:
+        """Wait for the test, or for being cancelled."""
+        number = len(self.logins)
+        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self.logins.append(login)
+        self.conversations.append(conversation)
+        self.answers.append(answer)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.withdrawn.append(number)
+            raise
+
+    def decide(self, number: int, decision: Decision) -> None:
+        """Decide a login by its number."""
+        self.answers[number].set_result(decision)
