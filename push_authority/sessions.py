@@ -190,14 +190,12 @@ def end_pending(tx: Transaction, now: float, state: State, reason: str, where: s
 
 def consume(tx: Transaction, now: float, session_id: str, consumer: str) -> bool:
     """Use an approval; True for the first consumer and its retries, False for everybody else."""
-    rows = tx.execute(
-        """UPDATE session SET consumed_at = coalesce(consumed_at, ?), consumer = ?
-        WHERE id = ? AND state = 'approved' AND (consumer IS NULL OR consumer = ?) RETURNING consumed_at""",
-        *(now, consumer, session_id, consumer),
-    )
-    if rows and rows[0][0] == now:
+    first = """UPDATE session SET consumed_at = ?, consumer = ?
+        WHERE id = ? AND state = 'approved' AND consumer IS NULL RETURNING id"""
+    if tx.execute(first, now, consumer, session_id):
         audit.record(tx, now, "session.consumed", session=session_id)
-    return bool(rows)
+        return True
+    return bool(tx.execute("SELECT 1 FROM session WHERE id = ? AND consumer = ?", session_id, consumer))
 
 
 def expire(tx: Transaction, now: float) -> list[Final]:

@@ -137,14 +137,16 @@ async def authenticate(request: web.Request, keeper: SessionKeeper) -> Device:
     """Return the device whose signature is on this request.
 
     Raises:
-        ApiError: 401 with our clock, so that a device whose clock is off can correct itself once.
+        ApiError: 401; with our time if that of the device is off, so that it can correct itself once.
     """
     body = await read_body(request, keeper.clock)
     match = AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
-    wall = keeper.clock.wall()
-    refusal = ApiError(401, "unauthorized", "not signed by a known device", extra={"now": int(wall)})
-    if match is None or abs(int(match[2]) - wall) > CLOCK_TOLERANCE:
+    refusal = ApiError(401, "unauthorized", "not signed by a known device")
+    if match is None:
         raise refusal
+    wall = keeper.clock.wall()
+    if abs(int(match[2]) - wall) > CLOCK_TOLERANCE:
+        raise ApiError(401, "unauthorized", "signed at another time", extra={"now": int(wall)})
     signature = decode(match[3], SIGNATURE_LENGTH)
     device_id = match[1]
     device = await keeper.store.transact(lambda tx: find_device(tx, device_id))

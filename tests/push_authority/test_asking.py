@@ -1,0 +1,114 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from push_authority import asking, devices
+from push_authority.asking import Begun, Question
+from push_authority.context import Context
+from push_authority.errors import ApiError
+from push_authority.proof import SignedDecision, decode
+from push_authority.sessions import decide
+from tests.push_authority.conftest import DOMAIN, Town
+
+
+def question(town: Town, **changes: Any) -> Question:
+    """Return a question to alice."""
+    context = Context(service="sshd", ip="203.0.113.7")
+    return replace(Question(town.api_key, DOMAIN.id, None, "alice", context, 60.0), **changes)
+
+
+async def begin(town: Town, **changes: Any) -> Begun:
+    """Ask."""
+    now, wall, asked = town.clock.now(), town.clock.wall(), question(town, **changes)
+    return await town.store.transact(lambda tx: asking.begin(tx, now, wall, "localhost:8080", asked))
+
+
+async def refused(town: Town, **changes: Any) -> tuple[int, str]:
+    """Return status and code of a refusal."""
+    with pytest.raises(ApiError) as refusal:
+        await begin(town, **changes)
+    return refusal.value.status, refusal.value.code
+
+
+async def test_question_becomes_a_session(town: Town) -> None:
+    """A question to a person with a device is pending for its time, about what was asked, with a fresh nonce."""
+    begun, again = await begin(town), await begin(town, user_id=town.person.id, username=None)
+    session = begun.session
+    assert (begun.new, session.stored_state, session.user_id) == (True, "pending", town.person.id)
+    assert session.expires - session.created == 60
+    ctx = json.loads(session.ctx)
+    shown = {key: ctx[key] for key in ("authority", "domain", "user", "service", "ip", "client")}
+    assert shown == {
+        "authority": "localhost:8080",
+        "domain": "Staff",
+        "user": "alice",
+        "service": "sshd",
+        "ip": "203.0.113.7",
+        "client": "default",
+    }
+    assert len(decode(session.nonce, 16) or b"") == 16
+    assert again.session.nonce != session.nonce
+    assert again.session.id != session.id
+
+
+async def test_refusals_name_what_is_missing(town: Town) -> None:
+    """An unknown domain, an unknown user and a user without a device are told apart."""
+    assert await refused(town, domain_id="e" * 40) == (404, "notfound.domain")
+    assert await refused(town, username="bob") == (404, "notfound.user")
+    assert await refused(town, user_id="e" * 40, username=None) == (404, "notfound.user")
+    await town.store.transact(lambda tx: devices.remove_device(tx, 0.0, town.device))
+    assert await refused(town) == (404, "notfound.token")
+
+
+async def test_code_is_wrong(town: Town) -> None:
+    """A question with a typed code is denied at once: there is no code that could be right."""
+    session = (await begin(town, has_code=True)).session
+    assert (session.stored_state, session.stored_reason) == ("denied", "bad_code")
+    assert (session.v1_state(town.clock.now()), session.reason(town.clock.now())) == ("denied", "bad_code")
+
+
+async def test_pending_sessions_per_person_are_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person is not asked without end; when a question has had its time there is room again."""
+    monkeypatch.setattr(asking, "MAX_PENDING_PER_USER", 2)
+    await begin(town)
+    await begin(town)
+    assert await refused(town) == (429, "ratelimited")
+    await town.clock.advance(60)
+    await begin(town)
+
+
+async def test_repeated_question_joins_the_pending_one(town: Town) -> None:
+    """The same key with the same body is the same session; with another body or domain it is refused."""
+    key = {"idempotency_key": "attempt-1", "body_hash": b"same"}
+    first, again = await begin(town, **key), await begin(town, **key)
+    assert (first.new, again.new, again.session) == (True, False, first.session)
+    assert await refused(town, idempotency_key="attempt-1", body_hash=b"other") == (409, "conflict")
+    assert (await begin(town, idempotency_key="attempt-2", body_hash=b"same")).new
+
+
+async def test_repeated_question_of_another_key_is_its_own(town: Town) -> None:
+    """Idempotency keys of two callers do not meet."""
+    other = replace(town.api_key, id="other")
+    key = {"idempotency_key": "attempt-1", "body_hash": b"same"}
+    first, second = await begin(town, **key), await begin(town, api_key=other, **key)
+    assert second.new
+    assert second.session.id != first.session.id
+
+
+@pytest.mark.parametrize("ending", ["decided", "expired"])
+async def test_final_session_is_never_joined(town: Town, ending: str) -> None:
+    """An idempotency key whose session is final begins a new one: an old approval opens no new login."""
+    key = {"idempotency_key": "attempt-1", "body_hash": b"same"}
+    first = (await begin(town, **key)).session
+    if ending == "expired":
+        await town.clock.advance(60)
+    else:
+        sig = decode(town.key.decision_signature(first.id, "approved", first.nonce, first.ctx), 64) or b""
+        signed = SignedDecision(first.id, town.device.id, "approved", first.nonce, first.ctx, "", sig)
+        now, point = town.clock.now(), town.device.public_key
+        assert await town.store.transact(lambda tx: decide(tx, now, signed, point, "cli"))
+    second = await begin(town, **key)
+    assert second.new
+    assert second.session.id != first.id
