@@ -27,7 +27,7 @@ from pushgate.settings import (
     RadiusSettings,
     Settings,
 )
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
@@ -223,7 +223,7 @@ def check_files(settings: Settings) -> list[PushgateError]:
     problems: list[PushgateError] = []
     if settings.radius is not None:
         try:
-            read_clients(settings.radius.clients)
+            ClientTable(read_clients(settings.radius.clients))
         except ConfigurationError as error:
             problems.extend(error.problems)
     if settings.provider is not None:

@@ -1,0 +1,90 @@
+"""``pushgate user``, against a running authority."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pushgate.cli.user import user
+from pushgate.errors import PushgateError
+from tests.support.authority import RunningAuthority, running_authority
+from tests.support.config import PROVIDER, RADIUS, write_config
+
+
+async def run(authority: RunningAuthority, folder: Path, *arguments: str) -> Result:
+    """Run one verb on this authority, in a thread: it is synchronous."""
+    path = write_config(
+        folder,
+        PROVIDER,
+        RADIUS,
+        url=authority.api_url.removesuffix("/api"),
+        api_key=authority.api_key,
+        domain_id=authority.domain_id,
+    )
+    return await asyncio.to_thread(CliRunner().invoke, user, [*arguments, "--config", str(path)])
+
+
+async def test_adding_a_user_prints_a_code_that_enrols(private_folder: Path) -> None:
+    """An administrator who adds alice gets a code, and a device that types it belongs to alice."""
+    async with running_authority(private_folder) as authority:
+        result = await run(authority, private_folder, "add", "alice", "--name", "Alice Example", "--json")
+        answer = json.loads(result.output)
+        assert answer["username"] == "alice"
+        assert answer["expires_in"] > 0
+        await authority.enrol_code(answer["code"])
+        assert await authority.state(await authority.ask("alice")) == "pending"
+
+
+async def test_adding_twice_gives_a_second_code(private_folder: Path) -> None:
+    """An administrator who adds alice again gets a code for one more device and no error."""
+    async with running_authority(private_folder) as authority:
+        first = await run(authority, private_folder, "add", "alice")
+        second = await run(authority, private_folder, "code", "alice")
+        assert first.exit_code == second.exit_code == 0
+        assert "activation code for alice: " in first.output
+        listed = await run(authority, private_folder, "list", "--json")
+        assert [person["username"] for person in json.loads(listed.output)] == ["alice"]
+
+
+async def test_a_removed_user_is_gone(private_folder: Path) -> None:
+    """An administrator who removes alice finds nobody of that name."""
+    async with running_authority(private_folder) as authority:
+        await run(authority, private_folder, "add", "alice")
+        assert (await run(authority, private_folder, "remove", "alice", "--yes")).exit_code == 0
+        missing = await run(authority, private_folder, "code", "alice")
+        assert isinstance(missing.exception, PushgateError)
+        assert missing.exception.message == "no user 'alice'"
+
+
+async def test_removing_asks_first(private_folder: Path) -> None:
+    """An administrator who does not confirm removes nobody."""
+    async with running_authority(private_folder) as authority:
+        await run(authority, private_folder, "add", "alice")
+        assert (await run(authority, private_folder, "remove", "alice")).exit_code == 1
+        assert (await run(authority, private_folder, "code", "alice")).exit_code == 0
+
+
+async def test_the_table_lists_names(private_folder: Path) -> None:
+    """An administrator reads names in a table."""
+    async with running_authority(private_folder) as authority:
+        await run(authority, private_folder, "add", "alice", "--name", "Alice Example")
+        assert "alice" in (await run(authority, private_folder, "list")).output
+
+
+async def test_a_configuration_without_provider_says_so(private_folder: Path) -> None:
+    """An administrator whose configuration names no provider is told what is missing."""
+    path = write_config(private_folder, "authority: {{}}\n")
+    result = await asyncio.to_thread(CliRunner().invoke, user, ["list", "--config", str(path)])
+    assert isinstance(result.exception, PushgateError)
+    assert "provider is missing" in result.exception.message
+
+
+@pytest.mark.parametrize("name", ["", "a" * 129])
+async def test_an_impossible_name_is_refused_in_words(private_folder: Path, name: str) -> None:
+    """An administrator who mistypes a name is told that the authority refused it."""
+    async with running_authority(private_folder) as authority:
+        result = await run(authority, private_folder, "add", name)
+        assert isinstance(result.exception, PushgateError)
+        assert "refused" in result.exception.message

@@ -1,0 +1,74 @@
+"""Settings become running parts."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pushgate.build import Parts, build_policy, start_parts
+from pushgate.clock import SystemClock
+from pushgate.errors import PushgateError
+from pushgate.policy import Rule
+from pushgate.settings import load_settings
+from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+
+PAM = "pam: {{socket: {folder}/pam.sock, services: {{sshd: , sudo: {{if_unreachable: accept}}}}}}\n"
+AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
+
+
+async def start(path: Path, stack: AsyncExitStack) -> Parts:
+    """Start what the file names."""
+    return await start_parts(load_settings(path), SystemClock(), stack)
+
+
+async def test_only_named_parts_run(private_folder: Path) -> None:
+    """An administrator who names only RADIUS gets no socket and no page."""
+    path = write_config(private_folder, PROVIDER, RADIUS, AUDIT)
+    async with AsyncExitStack() as stack:
+        parts = await start(path, stack)
+        assert (parts.authority, parts.pam) == (None, None)
+        assert parts.radius is not None
+        assert parts.radius.ports[0] > 0
+
+
+async def test_an_authority_alone_needs_no_provider(private_folder: Path) -> None:
+    """An administrator can run the authority as a unit of its own."""
+    path = write_config(private_folder, AUTHORITY)
+    async with AsyncExitStack() as stack:
+        parts = await start(path, stack)
+        assert parts.authority is not None
+        assert parts.radius is None
+
+
+async def test_everything_stops_when_a_part_cannot_start(private_folder: Path) -> None:
+    """A daemon whose RADIUS port is taken leaves no socket behind."""
+    first = write_config(private_folder, PROVIDER, RADIUS, AUDIT)
+    async with AsyncExitStack() as holder:
+        port = (await start(first, holder)).radius
+        assert port is not None
+        taken = RADIUS.replace("127.0.0.1:0", f"127.0.0.1:{port.ports[0]}")
+        second = write_config(private_folder, PROVIDER, taken, PAM, AUDIT)
+        with pytest.raises(PushgateError) as caught:
+            async with AsyncExitStack() as stack:
+                await start(second, stack)
+        assert caught.value.hint
+        assert not (private_folder / "pam.sock").exists()
+
+
+def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -> None:
+    """An administrator who lets sudo fail open gets that for sudo alone, and a warning."""
+    settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, PAM))
+    with structlog.testing.capture_logs() as logs:
+        policy = build_policy(settings)
+    assert policy.rules == {"sshd": Rule(), "sudo": Rule(accept_if_unreachable=True), "vpn": Rule()}
+    assert [(entry["event"], entry["service"]) for entry in logs] == [("fails_open", "sudo")]
+
+
+async def test_a_short_secret_is_warned_about(private_folder: Path) -> None:
+    """An administrator with a short shared secret is warned, and the server runs."""
+    path = write_config(private_folder, PROVIDER, RADIUS, AUDIT, radius_secret="abc123")
+    with structlog.testing.capture_logs() as logs:
+        async with AsyncExitStack() as stack:
+            await start(path, stack)
+    assert "short_secret" in [entry["event"] for entry in logs]

@@ -1,0 +1,48 @@
+"""Serving until a signal, and what the log looks like."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pushgate.daemon import serve, set_up_logging
+from pushgate.settings import LogSettings, load_settings
+from tests.support.config import AUTHORITY, write_config
+from tests.support.processes import wait_until
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Leave structlog as it was."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_daemon_in_order(private_folder: Path, number: signal.Signals) -> None:
+    """An administrator who stops the daemon gets a clean end, with its sockets gone."""
+    settings = load_settings(write_config(private_folder, AUTHORITY))
+    serving = asyncio.create_task(serve(settings))
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(wait_until, (private_folder / "authority.sock").exists, 10, "the socket")
+        os.kill(os.getpid(), number)
+        await serving
+    assert not (private_folder / "authority.sock").exists()
+    loop = asyncio.get_running_loop()
+    for handled in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(handled)
+
+
+def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log collector gets one JSON object per event on standard error."""
+    set_up_logging(LogSettings(level="info", format="json"))
+    structlog.get_logger().info("event", user="x\n{}")
+    structlog.get_logger().debug("hidden")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert json.loads(lines[0])["user"] == "x\n{}"

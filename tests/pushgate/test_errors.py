@@ -1,0 +1,16 @@
+"""Errors for people."""
+
+from pushgate.errors import BadMessageError, ConfigurationError, PushgateError
+
+
+def test_a_configuration_error_keeps_every_problem() -> None:
+    """An administrator's errors are all there, the first one in front."""
+    problems = [PushgateError("a: wrong", "fix a"), PushgateError("b: wrong")]
+    error = ConfigurationError(problems)
+    assert (error.message, error.hint, error.problems) == ("a: wrong", "fix a", problems)
+
+
+def test_a_bad_message_names_its_reason() -> None:
+    """A counter and a log line get a fixed word, whatever the peer sent."""
+    error = BadMessageError("too_short", "19 octets")
+    assert (error.reason, str(error)) == ("too_short", "19 octets")
