@@ -9,7 +9,7 @@ import structlog
 
 from pam_module.codes import PamCode, code_for
 from pam_module.conversation import PamConversation
-from pam_module.processes import NoProcess, Process, read_process
+from pam_module.processes import NoProcess, Process, read_process, read_stat
 from pam_module.protocol import (
     ANSWER,
     CANCEL,
@@ -104,7 +104,8 @@ class PamConnection:
                 login = await loop.run_in_executor(self.lookups, login_of, request, process)
         except TimeoutError:
             raise NoProcess("looking up the account took too long") from None
-        if read_process(process.pid).start_time != process.start_time:
+        _, start_time = read_stat(process.pid)
+        if start_time != process.start_time:
             raise PeerGone("the process has ended")
         return login
 

@@ -1,5 +1,6 @@
 """Where the person comes from: PAM_RHOST, or the TCP peer of the sshd that the process descends from."""
 
+import contextlib
 import ipaddress
 import os
 import sys
@@ -23,7 +24,7 @@ def origin_of_rhost(rhost: bytes) -> Origin:
         return Origin(None, OriginSource.UNKNOWN)
 
 
-def origin_of_process(process: Process, proc: Path = PROC) -> Origin:
+def origin_of_process(process: Process, proc: str = PROC) -> Origin:
     """Find the address of the SSH connection that a process came in by.
 
     Walks up the parents to the first sshd that runs as root and takes the far end of its TCP connection. The
@@ -51,7 +52,7 @@ def canonical_address(text: str) -> str:
     return str(address)
 
 
-def _ssh_ancestor(process: Process, proc: Path) -> Process | None:
+def _ssh_ancestor(process: Process, proc: str) -> Process | None:
     for _ in range(MAX_ANCESTORS):
         if not process.exe:
             raise NoProcess("we may not see the executable, so we cannot tell an sshd")
@@ -67,7 +68,7 @@ def _ssh_ancestor(process: Process, proc: Path) -> Process | None:
     return None
 
 
-def _tcp_peer(pid: int, proc: Path) -> str | None:
+def _tcp_peer(pid: int, proc: str) -> str | None:
     """Find the far end of a process's connection.
 
     sshd opened the client's connection before any other, so of several it is the one with the lowest descriptor;
@@ -75,10 +76,10 @@ def _tcp_peer(pid: int, proc: Path) -> str | None:
     """
     peers: dict[bytes, str] = {}
     for name, width in (("tcp", 8), ("tcp6", 32)):
-        table = proc / str(pid) / "net" / name
-        if table.exists():
-            peers |= parse_tcp_table(read_limited(table, TABLE_LIMIT), width)
-    for inode in _socket_inodes(proc / str(pid) / "fd"):
+        # A kernel without IPv6 has no table for it.
+        with contextlib.suppress(NoProcess):
+            peers |= parse_tcp_table(read_limited(f"{proc}/{pid}/net/{name}", TABLE_LIMIT), width)
+    for inode in _socket_inodes(Path(proc, str(pid), "fd")):
         if inode in peers:
             return peers[inode]
     return None

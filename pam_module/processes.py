@@ -3,9 +3,8 @@
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-PROC = Path("/proc")
+PROC = "/proc"
 READ_LIMIT = 64 * 1024
 DELETED = " (deleted)"
 """What the kernel appends to the executable's path when a package upgrade has replaced the file."""
@@ -34,19 +33,26 @@ class Process:
         return self.exe.rpartition("/")[2]
 
 
-def read_process(pid: int, proc: Path = PROC) -> Process:
+def read_process(pid: int, proc: str = PROC) -> Process:
     """Look at a process.
 
     Raises:
-        NoProcess: it is gone, or became another one while we looked.
+        NoProcess: it is gone.
     """
-    folder = proc / str(pid)
-    parent, start_time = parse_stat(read_limited(folder / "stat"))
-    uids = parse_uids(read_limited(folder / "status"))
-    exe = _read_exe(folder)
-    if parse_stat(read_limited(folder / "stat"))[1] != start_time:
-        raise NoProcess(f"process {pid} has been replaced by another one")
+    exe = _read_exe(f"{proc}/{pid}/exe")
+    uids = parse_uids(read_limited(f"{proc}/{pid}/status"))
+    # Last: if the pid changes hands while we look, the start time is the new owner's, and later than it should be.
+    parent, start_time = read_stat(pid, proc)
     return Process(pid, parent, start_time, exe, uids)
+
+
+def read_stat(pid: int, proc: str = PROC) -> tuple[int, int]:
+    """Get parent and start time of a process.
+
+    Raises:
+        NoProcess: it is gone.
+    """
+    return parse_stat(read_limited(f"{proc}/{pid}/stat"))
 
 
 def parse_stat(content: bytes) -> tuple[int, int]:
@@ -76,21 +82,26 @@ def parse_uids(content: bytes) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3])
 
 
-def read_limited(path: Path, limit: int = READ_LIMIT) -> bytes:
+def read_limited(path: str, limit: int = READ_LIMIT) -> bytes:
     """Read a file of /proc up to a limit.
 
     Raises:
         NoProcess: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(limit)
+        # Unbuffered: a login reads a dozen of these files, and each is one small answer of the kernel.
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            chunks = []
+            while limit > 0 and (chunk := file.read(limit)):
+                chunks.append(chunk)
+                limit -= len(chunk)
     except OSError as error:
         raise NoProcess(f"{path}: {error.strerror}") from None
+    return b"".join(chunks)
 
 
-def _read_exe(folder: Path) -> str:
+def _read_exe(path: str) -> str:
     try:
-        return os.fsdecode((folder / "exe").readlink()).removesuffix(DELETED)
+        return os.readlink(path).removesuffix(DELETED)  # noqa: PTH115
     except OSError:
         return ""

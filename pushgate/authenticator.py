@@ -71,7 +71,7 @@ class Authenticator:
         except asyncio.CancelledError as error:
             self.conclude(login, Verdict(Reason.WITHDRAWN, str(error)), started)
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it denies
             # A fault of ours must deny, not end the daemon. The text of an exception may quote a secret: not logged.
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
             log.error("internal_error", error=type(error).__name__, where=where)

@@ -111,9 +111,9 @@ export class PendingScreen {
       await this.authority.decide(session, decision);
       this.end(sheet, OUTCOMES[decision]);
     } catch (error) {
-      if (!(error instanceof RefusedError)) return sheet.failed(say("notSent"));
-      const state = error.body.state;
-      if (error.status === 410) this.end(sheet, "expired");
+      const state = error.body?.state;
+      if (!(error instanceof RefusedError)) sheet.failed(say("notSent"));
+      else if (error.status === 410) this.end(sheet, "expired");
       else if (error.status === 409 && ENDED[state]) this.end(sheet, sameAnswer(state, decision) ?? ENDED[state]);
       else if (error.status === 409) sheet.failed(say("notNow"));
       else if (error.status === 403) sheet.failed(say("refused"));

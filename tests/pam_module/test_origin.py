@@ -60,7 +60,7 @@ class FakeProc:
             (folder / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
         (folder / "net" / "tcp").write_text(HEADER + tcp)
         (folder / "net" / "tcp6").write_text(HEADER + tcp6)
-        return read_process(pid, self.folder)
+        return read_process(pid, str(self.folder))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_ssh_session_is_found(proc: FakeProc) -> None:
     proc.add(201, 200, "/usr/sbin/sshd", uids=(1000, 1000, 1000))
     proc.add(202, 201, "/bin/bash", uids=(1000, 1000, 1000))
     sudo = proc.add(203, 202, "/usr/bin/sudo", uids=(1000, 0, 0))
-    assert origin_of_process(sudo, proc.folder) == Origin("203.0.113.9", OriginSource.KERNEL)
+    assert origin_of_process(sudo, str(proc.folder)) == Origin("203.0.113.9", OriginSource.KERNEL)
 
 
 @pytest.mark.parametrize(("peer", "expected"), [("2001:db8::9", "2001:db8::9"), ("::ffff:203.0.113.9", "203.0.113.9")])
@@ -103,7 +103,9 @@ def test_ipv6_session(proc: FakeProc, peer: str, expected: str) -> None:
     """An IPv6 socket gives the IPv6 address, or the IPv4 one that it carries; "sshd-session (deleted)" is sshd too."""
     exe = "/usr/lib/openssh/sshd-session (deleted)"
     proc.add(200, 1, exe, sockets=(7,), tcp6=line(hexadecimal(peer), 7))
-    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), proc.folder) == Origin(expected, OriginSource.KERNEL)
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)) == Origin(
+        expected, OriginSource.KERNEL
+    )
 
 
 def test_clients_connection_is_the_first(proc: FakeProc) -> None:
@@ -115,7 +117,7 @@ def test_clients_connection_is_the_first(proc: FakeProc) -> None:
     )
     proc.add(200, 1, "/usr/sbin/sshd", sockets=(11, 12, 13), tcp=table)
     sudo = proc.add(201, 200, "/usr/bin/sudo")
-    assert origin_of_process(sudo, proc.folder) == Origin("203.0.113.9", OriginSource.KERNEL)
+    assert origin_of_process(sudo, str(proc.folder)) == Origin("203.0.113.9", OriginSource.KERNEL)
 
 
 @pytest.mark.parametrize(
@@ -129,39 +131,39 @@ def test_clients_connection_is_the_first(proc: FakeProc) -> None:
 def test_false_sshd_is_passed_by(proc: FakeProc, exe: str, uids: tuple[int, int, int]) -> None:
     """A program that a user named sshd, with any connection, does not make an origin."""
     proc.add(200, 1, exe, uids=uids, sockets=(12,), tcp=line(hexadecimal("203.0.113.9"), 12))
-    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), proc.folder) == LOCAL
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)) == LOCAL
 
 
 def test_reused_parent_is_no_ancestor(proc: FakeProc) -> None:
     """An sshd that started after its alleged child has inherited a pid, not the child."""
     proc.add(200, 1, "/usr/sbin/sshd", start=999, sockets=(12,), tcp=line(hexadecimal("203.0.113.9"), 12))
-    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo", start=500), proc.folder) == LOCAL
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo", start=500), str(proc.folder)) == LOCAL
 
 
 def test_nobody_but_init_above(proc: FakeProc) -> None:
     """A process of the console is local; its ancestors end at init or out of our pid namespace."""
-    assert origin_of_process(proc.add(201, 1, "/usr/bin/sudo"), proc.folder) == LOCAL
-    assert origin_of_process(proc.add(202, 0, "/usr/bin/sudo"), proc.folder) == LOCAL
+    assert origin_of_process(proc.add(201, 1, "/usr/bin/sudo"), str(proc.folder)) == LOCAL
+    assert origin_of_process(proc.add(202, 0, "/usr/bin/sudo"), str(proc.folder)) == LOCAL
 
 
 def test_endless_ancestry_ends(proc: FakeProc) -> None:
     """A chain of more than 64 parents is given up."""
     for pid in range(100, 170):
         last = proc.add(pid, pid - 1, "/bin/sh")
-    assert origin_of_process(last, proc.folder) == LOCAL
+    assert origin_of_process(last, str(proc.folder)) == LOCAL
 
 
 def test_vanished_parent(proc: FakeProc) -> None:
     """A parent that ends while we look leaves the origin unknown, not local."""
-    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), proc.folder) == UNKNOWN
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)) == UNKNOWN
 
 
 def test_invisible_executables(proc: FakeProc) -> None:
     """A daemon that may not see an executable does not know whether it is sshd: unknown, not local."""
-    assert origin_of_process(Process(201, 1, 5, "", (0, 0, 0)), proc.folder) == UNKNOWN
+    assert origin_of_process(Process(201, 1, 5, "", (0, 0, 0)), str(proc.folder)) == UNKNOWN
     proc.add(200, 1, "/usr/sbin/sshd", sockets=(12,), tcp=line(hexadecimal("203.0.113.9"), 12))
     (proc.folder / "200" / "exe").unlink()
-    assert origin_of_process(proc.add(202, 200, "/usr/bin/sudo"), proc.folder) == UNKNOWN
+    assert origin_of_process(proc.add(202, 200, "/usr/bin/sudo"), str(proc.folder)) == UNKNOWN
 
 
 def test_real_connection_table() -> None:

@@ -36,14 +36,26 @@ async def running_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def enrolled_page(address: str, code: str) -> AsyncIterator["ApprovalPage"]:
-    """Run a browser that is linked by a code and waits for logins; it must have nothing to complain about."""
-    async with running_browser() as browser:
-        context = await browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-        page = await ApprovalPage.open(context, address)
+async def enrolled_page(browser: Browser, address: str, code: str) -> AsyncIterator["ApprovalPage"]:
+    """Link a new profile of a browser by a code; in the end it must have nothing to complain about."""
+    async with new_profile(browser) as profile:
+        page = await ApprovalPage.open(profile, address)
         await page.enrol(code)
         yield page
         assert page.problems == []
+
+
+@asynccontextmanager
+async def new_profile(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Give a browser a profile of its own: no key, no storage."""
+    profile = await browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    try:
+        yield profile
+    finally:
+        # A request that a test is just rewriting must end first: its failure would be reported to another test.
+        for page in profile.pages:
+            await page.unroute_all(behavior="wait")
+        await profile.close()
 
 
 class ApprovalPage:

@@ -43,4 +43,4 @@ def test_every_problem_is_printed_with_its_hint(private_folder: Path, capsys: py
     error = capsys.readouterr().err
     assert error.count("pushgate: error: ") == 2
     assert error.count("pushgate: hint: ") == 2
-    assert f"{path}:13: fail_mode: unknown key" in error
+    assert f"{path}:11: fail_mode: unknown key" in error
