@@ -1,0 +1,123 @@
+"""The provider logintc over real HTTP against the real authority, in both forms of the API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushgate.authenticator import Authenticator
+from pushgate.clock import SystemClock
+from pushgate.http import JsonClient
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Pending
+from pushgate.policy import Policy, Rule
+from pushgate.providers.logintc import LoginTc, ServerFacts
+from tests.support.authority import RunningAuthority, running_authority
+from tests.support.core import RecordingAudit, RecordingConversation, make_login
+
+pytestmark = pytest.mark.system
+
+CLOCK = SystemClock()
+
+
+@asynccontextmanager
+async def provider_of(authority: RunningAuthority, *, unix: bool, native: bool) -> AsyncIterator[LoginTc]:
+    """A provider as the daemon builds it; ``native`` False leaves it with what LoginTC's cloud can do."""
+    url = f"unix:{authority.options.socket}" if unix else authority.api_url.removesuffix("/api")
+    transport = JsonClient(url, CLOCK, {"Authorization": f'LoginTC key="{authority.api_key}"'})
+    provider = LoginTc(transport, authority.domain_id, CLOCK)
+    if not native:
+        provider.facts = ServerFacts(frozenset(), domain_known=True, request_timeout=90)
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("unix", [True, False])
+@pytest.mark.parametrize("decision", ["approved", "denied"])
+async def test_a_persons_answer_arrives(private_folder: Path, unix: bool, native: bool, decision: str) -> None:
+    """A person's answer reaches the core over a unix socket and over TCP, in the native form and in LoginTC's."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        async with provider_of(authority, unix=unix, native=native) as provider:
+            deadline = CLOCK.now() + 20
+            begun = await provider.begin(make_login(), deadline)
+            assert isinstance(begun, Pending)
+            waiting = asyncio.create_task(provider.wait(begun.handle, deadline))
+            session = (await device.sessions())[0]
+            shown = json.loads(session["ctx"])["attributes"]
+            assert shown[0] == {"key": "IP Address", "value": "203.0.113.7"}
+            assert (await device.decide(session, decision)).status == 200
+            outcome = await waiting
+    assert isinstance(outcome, Approved if decision == "approved" else Denied)
+
+
+async def first_request(events: AsyncIterator[tuple[str, Any]]) -> dict[str, Any]:
+    """The first login that the device is asked about."""
+    async for name, session in events:
+        if name == "request":
+            return dict(session)
+    raise AssertionError("the stream ended")
+
+
+async def test_an_approval_is_used_once(private_folder: Path) -> None:
+    """A second daemon that learns of an approved session cannot let anybody in with it."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        async with (
+            provider_of(authority, unix=True, native=True) as first,
+            provider_of(authority, unix=True, native=True) as second,
+        ):
+            deadline = CLOCK.now() + 20
+            begun = await first.begin(make_login(), deadline)
+            await second.begin(make_login(user="nobody"), deadline)
+            assert isinstance(begun, Pending)
+            await device.decide((await device.sessions())[0], "approved")
+            outcomes = await asyncio.gather(*(one.wait(begun.handle, deadline) for one in (first, second)))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Approved", "Failed"]
+
+
+async def test_a_withdrawn_login_cannot_be_approved(private_folder: Path) -> None:
+    """A person who approves after the client has gone gets a conflict, and nothing opens."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        async with provider_of(authority, unix=True, native=True) as provider:
+            audit = RecordingAudit()
+            core = Authenticator(Policy({"sshd": Rule()}), provider, audit, CLOCK, timeout=20, max_pending=10)
+            login = asyncio.create_task(core.authenticate(make_login(), RecordingConversation()))
+            async with asyncio.timeout(5), device.events() as events:
+                session = await first_request(events)
+            login.cancel("client gone")
+            with pytest.raises(asyncio.CancelledError):
+                await login
+            reply = await device.decide(session, "approved")
+    assert (reply.status, reply.json["state"]) == (409, "cancelled")
+    assert audit.reasons() == ["withdrawn"]
+
+
+async def test_a_wrong_key_is_a_configuration_fault(private_folder: Path) -> None:
+    """A daemon with a wrong API key asks nobody and never fails open."""
+    async with running_authority(private_folder) as authority:
+        transport = JsonClient(f"unix:{authority.options.socket}", CLOCK, {"Authorization": 'LoginTC key="wrong"'})
+        provider = LoginTc(transport, authority.domain_id, CLOCK)
+        outcome = await provider.begin(make_login(), CLOCK.now() + 5)
+        await provider.close()
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.asked) == (FailureKind.CONFIG, False)
+
+
+async def test_a_user_whom_nobody_enrolled_is_told_apart(private_folder: Path) -> None:
+    """A provider that knows no device of a user says not enrolled."""
+    async with running_authority(private_folder) as authority:
+        await authority.add_user("alice")
+        for native in (True, False):
+            async with provider_of(authority, unix=True, native=native) as provider:
+                for name in ("alice", "nobody"):
+                    outcome = await provider.begin(make_login(user=name), CLOCK.now() + 5)
+                    assert isinstance(outcome, Failed)
+                    assert outcome.kind is FailureKind.NOT_ENROLLED
