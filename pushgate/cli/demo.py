@@ -159,9 +159,13 @@ async def wait_for_browser(api: "AuthorityApi", user_id: str, page: str, code: s
 
 async def answer_alone(device: "TerminalDevice", answer: str, clock: "Clock") -> None:
     """Answer the first login that the device is asked about; ``ignore`` only looks at it."""
+    from pushgate.cli.device_context import rows
+
     while not (waiting := await asyncio.to_thread(device.pending)):
         await clock.sleep(0.1)
-    click.echo(f"the device is asked: {waiting[0].ctx}")
+    click.echo("the device shows:")
+    for label, value in rows(waiting[0].context):
+        click.echo(f"    {label}: {value}")
     if answer != "ignore":
         state = await asyncio.to_thread(device.decide, waiting[0], "approved" if answer == "approve" else "denied")
         click.echo(f"the device answered: {state}")
