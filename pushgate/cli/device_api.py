@@ -93,6 +93,9 @@ class TerminalDevice:
         Raises:
             PushgateError: if it is missing, readable by others, or not such a file.
         """
+        if not path.is_symlink() and not path.exists():
+            hint = "link it with an activation code: pushgate device enroll CODE"
+            raise PushgateError(f"{path}: this terminal is not linked", hint)
         try:
             stored = json.loads(read_trusted(path, secret=True))
             server, device_id, user, domain, label = (stored[name] for name in FIELDS)

@@ -289,6 +289,12 @@ def test_damaged_key_file(private_folder: Path, change: dict[str, Any]) -> None:
     assert device.key.secret() not in refusal.value.message + refusal.value.hint
 
 
+def test_missing_key_file(private_folder: Path) -> None:
+    """A terminal that was never linked says how to link it."""
+    with pytest.raises(PushgateError, match="this terminal is not linked"):
+        TerminalDevice.load(private_folder / "device.json")
+
+
 @pytest.mark.parametrize("content", ["", "[]", "7", "{", "[" * 50_000])
 def test_no_key_file(private_folder: Path, content: str) -> None:
     """A file of another kind is refused."""
