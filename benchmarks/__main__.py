@@ -21,7 +21,7 @@ ALL = ("pam", "latency", "pending")
 @click.argument("names", nargs=-1, type=click.Choice(ALL))
 def main(names: tuple[str, ...]) -> None:
     """Run the benchmarks that are NAMED, or all."""
-    console = Console(width=120, highlight=False)
+    console = Console(width=140, highlight=False)
     figures: list[Figure] = []
     wrong: list[str] = []
     for name in names or ALL:
@@ -46,7 +46,7 @@ def table(figures: list[Figure]) -> Table:
     for figure in figures:
         target = "" if figure.at_most is None else f"<= {figure.at_most:g} {figure.unit}"
         value = f"{figure.value:,.3g}" if figure.value < 1000 else f"{figure.value:,.0f}"
-        result.add_row(figure.name, f"{value} {figure.unit}", target, figure.verdict, figure.comparison)
+        result.add_row(figure.name, f"{value} {figure.unit}", target, figure.verdict, figure.beside)
     return result
 
 

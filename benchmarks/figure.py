@@ -11,16 +11,15 @@ class WrongAnswerError(Exception):
 class Figure:
     """A number that one benchmark found in this run.
 
-    ``at_most`` is the target; a figure without one is only reported. ``peer`` is what another program needed for the
-    same in the same run, in the same unit: on a busy machine the ratio says more than the number.
+    ``at_most`` is the target; a figure without one is only reported. ``beside`` is what another program, or a part of
+    the same run, needed: on a busy machine that says more than the number alone.
     """
 
     name: str
     value: float
     unit: str
     at_most: float | None = None
-    peer: float | None = None
-    peer_name: str = ""
+    beside: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -31,11 +30,3 @@ class Figure:
     def verdict(self) -> str:
         """The verdict in one word."""
         return {None: "", True: "met", False: "missed"}[self.met]
-
-    @property
-    def comparison(self) -> str:
-        """The peer's number and how many times as much ours is."""
-        if self.peer is None:
-            return ""
-        ratio = f", {self.value / self.peer:.2f} x" if self.peer > 0 else ""
-        return f"{self.peer_name} {self.peer:.3g}{ratio}"
