@@ -18,7 +18,7 @@ from push_authority.api.pages import Pages
 from push_authority.api.publicplane import build_public_plane
 from push_authority.api.tokens import TokenCalls
 from push_authority.api.users import UserCalls
-from push_authority.apikeys import DEFAULT_KEY_NAME, ApiKey, Keyring, all_keys, store_key
+from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_key
 from push_authority.clock import Clock, SystemClock
 from push_authority.errors import StoreBusyError, StoreFailedError
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
@@ -60,9 +60,10 @@ class AuthorityOptions:
 class Authority:
     """A running authority; make it with ``start``."""
 
-    def __init__(self, store: Store, keeper: SessionKeeper) -> None:
+    def __init__(self, store: Store, keeper: SessionKeeper, keyring: Keyring) -> None:
         self.store = store
         self.keeper = keeper
+        self.keyring = keyring
         self.page_url = ""
         self.listen_port: int | None = None
         self.unix_socket: Path | None = None
@@ -83,15 +84,15 @@ class Authority:
         store = await SqliteStore.open(options.folder / "authority.db")
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(store.close)
-            keys = await store.transact(lambda tx: store_basics(tx, domain, api_key))
+            keyring = await store.transact(lambda tx: store_basics(tx, domain, api_key))
             page = open_loopback(options.page, "page")
             undo.callback(page.close)
             host = f"localhost:{page.getsockname()[1]}"
             keeper = SessionKeeper(store, clock, options.request_timeout, host)
             await keeper.sweep()
-            authority = cls(store, keeper)
+            authority = cls(store, keeper, keyring)
             undo.push_async_callback(authority.close_planes)
-            await authority.open_integration_plane(options, Keyring(keys), sealer)
+            await authority.open_integration_plane(options, sealer)
             identity = Identity(authority=host, name=options.organization)
             await authority.open_public_plane(page, identity, sealer)
             undo.pop_all()
@@ -99,10 +100,10 @@ class Authority:
         log.info("authority_started", page=authority.page_url, socket=str(options.socket), port=authority.listen_port)
         return authority
 
-    async def open_integration_plane(self, options: AuthorityOptions, keyring: Keyring, sealer: Sealer) -> None:
+    async def open_integration_plane(self, options: AuthorityOptions, sealer: Sealer) -> None:
         """Listen where the options say."""
         calls = SessionCalls(self.keeper, options.organization), UserCalls(self.keeper), TokenCalls(self.keeper, sealer)
-        runner = await self.add_runner(build_integration_plane(keyring, *calls))
+        runner = await self.add_runner(build_integration_plane(self.keyring, *calls))
         if options.socket:
             await web.SockSite(runner, await open_unix(options.socket), backlog=BACKLOG).start()
             self.unix_socket = options.socket
@@ -164,8 +165,8 @@ class Authority:
             self.unix_socket.unlink(missing_ok=True)
 
 
-def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> list[ApiKey]:
+def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> Keyring:
     """Make the store agree with the folder's files, and return every API key."""
     people.store_domain(tx, domain)
     store_key(tx, DEFAULT_KEY_NAME, api_key)
-    return all_keys(tx)
+    return Keyring(all_keys(tx))

@@ -46,7 +46,7 @@ def parse_question(
     lifetime = float(request_timeout)
     fields: dict[str, str] = {}
     if native:
-        context = as_object(data.get("context") or {}, "context")
+        context = as_object({} if data.get("context") is None else data["context"], "context")
         fields = {name: text_field(context, name, limit) for name, limit in CONTEXT_LIMITS.items()}
         fields["client_nonce"] = parse_client_nonce(data)
         if data.get("timeout") is not None:

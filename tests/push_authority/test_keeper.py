@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from push_authority import asking
 from push_authority.apikeys import ApiKey
@@ -134,8 +135,6 @@ async def test_unknown_device_and_session_are_refused(town: Town, keeper: Sessio
 
 async def test_key_of_nobody_is_no_device(town: Town, keeper: SessionKeeper) -> None:
     """The well-known private key behind the stand-in for unknown devices (the scalar 1) signs nothing that counts."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     session = await keeper.begin(question(town.api_key))
     forger = DeviceKey()
     forger.key, forger.id = ec.derive_private_key(1, ec.SECP256R1()), "0" * 40
