@@ -19,7 +19,7 @@ from typing_extensions import override
 from pushgate.clock import Clock
 from pushgate.http import Reply, RequestFailedError
 from pushgate.login import Login
-from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
 from pushgate.providers.logintc_wire import (
     NATIVE_TYPE,
@@ -40,6 +40,8 @@ HOLD_SECONDS = 25
 OUTLIVES_SECONDS = 2
 """A session lives longer than our wait for it, so that it ends by our withdrawal and says so to the person."""
 NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
+GONE = (404, 410)
+"""What a withdrawal may find: the session has ended by itself."""
 RETRIED = (FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED)
 
 
@@ -69,6 +71,12 @@ class ServerFacts:
         return "consume" in self.features
 
 
+class Claimable(Handle):
+    """A session whose approval counts only once it is claimed, whatever server is met later."""
+
+    __slots__ = ()
+
+
 class LoginTc(Provider):
     """Asks the person through LoginTC or our own authority."""
 
@@ -79,13 +87,18 @@ class LoginTc(Provider):
         self.transport, self.clock, self.send_command = transport, clock, send_command
         self.domain = f"/api/domains/{quote(domain_id, safe='')}"
         self.facts: ServerFacts | None = None
+        # Kept beside the facts: other logins are still waiting for the server that they describe.
+        self.stale = False
 
     @override
     async def begin(self, login: Login, deadline: float) -> Outcome:
-        try:
-            facts = self.facts = self.facts or await self.meet_server(deadline)
-        except RequestFailedError as failure:
-            return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+        facts = self.facts
+        if facts is None or self.stale:
+            try:
+                facts = self.facts = await self.meet_server(deadline)
+            except RequestFailedError as failure:
+                return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+            self.stale = not facts.domain_known
         send_command = facts.native if self.send_command is None else self.send_command
         if facts.native:
             remaining = math.ceil(deadline - self.clock.now()) + OUTLIVES_SECONDS
@@ -96,9 +109,14 @@ class LoginTc(Provider):
         try:
             reply = await self.call("POST", f"{self.domain}/sessions", deadline, body=body)
         except RequestFailedError as failure:
-            self.facts = None  # perhaps another server answers next time: meet it anew
+            self.stale = True  # perhaps another server answers next time: meet it anew
             return Failed(failure.kind, asked=failure.sent, detail=f"create: {failure.detail}")
-        return read_created(reply, domain_known=facts.domain_known)
+        outcome = read_created(reply, domain_known=facts.domain_known)
+        if facts.native and isinstance(outcome, Approved):
+            return Failed(FailureKind.PROTOCOL, asked=True, detail="create: approved before anybody was asked")
+        if facts.native and isinstance(outcome, Pending):
+            return Pending(Claimable(outcome.handle.id))
+        return outcome
 
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
@@ -126,10 +144,13 @@ class LoginTc(Provider):
     @override
     async def cancel(self, handle: Handle) -> None:
         try:
-            await self.call("DELETE", self.session(handle), self.clock.now() + WITHDRAW_SECONDS)
+            reply = await self.call("DELETE", self.session(handle), self.clock.now() + WITHDRAW_SECONDS)
+            error = "" if reply.status < 300 or reply.status in GONE else f"HTTP {reply.status}"
         except RequestFailedError as failure:
+            error = failure.detail
+        if error:
             # The session ends by itself at its own time-out; until then the phone shows a dead question.
-            log.warning("withdraw_failed", session=handle.id, error=failure.detail)
+            log.warning("withdraw_failed", session=handle.id, error=error)
 
     @override
     async def close(self) -> None:
@@ -146,6 +167,11 @@ class LoginTc(Provider):
             raise RequestFailedError(failure_of_status(ping.status), sent=True, detail=f"HTTP {ping.status}")
         features = ping.body.get("features") if isinstance(ping.body, dict) else None
         domain = await self.call("GET", self.domain, deadline, accept=V1_TYPE)
+        if domain.status == 429 or domain.status >= 500:
+            # No word about the domain. Taken as "unknown", it would tell strangers who is enrolled: by a faster reject.
+            raise RequestFailedError(
+                failure_of_status(domain.status), sent=True, detail=f"domain: HTTP {domain.status}"
+            )
         known = domain.status == 200 and isinstance(domain.body, dict)
         if not known:
             log.error("domain_unknown", status=domain.status, hint="check domain_id in the configuration")
@@ -164,7 +190,7 @@ class LoginTc(Provider):
         try:
             reply = await self.call("GET", path, until, limit=hold + CALL_SECONDS)
         except RequestFailedError as failure:
-            # An unreadable reply may be a proxy's hiccup: it is retried like an outage, but stays what it was.
+            # An unreadable reply may be a proxy's hiccup: it is retried like an outage.
             kind = FailureKind.UNAVAILABLE if failure.kind is FailureKind.PROTOCOL else failure.kind
             return Failed(kind, asked=True, detail=f"wait: {failure.detail}"), 0.0
         if reply.status not in (200, 201, 202):
@@ -173,7 +199,7 @@ class LoginTc(Provider):
 
     async def claim(self, handle: Handle, approved: Approved, deadline: float) -> Approved | Failed:
         """Claim an approval at our own authority, so that it is used at most once; elsewhere it stands as it is."""
-        if self.facts is None or not self.facts.native:
+        if not isinstance(handle, Claimable):
             return approved
         consumer = random_id()
         while True:

@@ -24,6 +24,7 @@ class ScriptedTransport:
     consume: list[Any] = field(default_factory=lambda: [Reply(200, {})])
     ping: list[Any] = field(default_factory=list)
     domain: Any = field(default_factory=lambda: Reply(200, {"requestTimeout": 90}))
+    withdraw: Reply = field(default_factory=lambda: Reply(200, None))
     ledger: list[tuple[float, str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)
@@ -42,7 +43,7 @@ class ScriptedTransport:
         elif method == "POST":
             answer = take(self.create)
         elif method == "DELETE":
-            answer = Reply(200, None)
+            answer = self.withdraw
         elif "/sessions/" in path:
             answer = take(self.poll)
             if answer is HOLD:

@@ -307,6 +307,75 @@ async def test_a_claim_is_repeated_with_the_same_consumer_after_an_outage() -> N
     assert len(set(claims)) == 1
 
 
+async def test_an_outage_at_another_login_does_not_spare_the_claim() -> None:
+    """An approval is claimed although the create of another login has failed in the meantime."""
+    bench = Bench(features=OWN, create=[state("pending"), outage()], poll=[HOLD, state("approved")])
+    begun = await bench.begin()
+    assert isinstance(begun, Pending)
+    waiting = asyncio.create_task(bench.provider.wait(begun.handle, bench.clock.now() + 60))
+    await bench.clock.advance(1)
+    await bench.begin()
+    await bench.clock.advance(30)
+    assert await waiting == Approved()
+    assert bench.server.count("POST", "/consume") == 1
+
+
+async def test_a_server_that_forgets_its_features_does_not_spare_the_claim() -> None:
+    """An approval of a session that was opened in the native form is claimed, whatever a later ping says."""
+    bench = Bench(features=OWN, create=[state("pending"), outage()], poll=[HOLD, state("approved")])
+    begun = await bench.begin()
+    assert isinstance(begun, Pending)
+    waiting = asyncio.create_task(bench.provider.wait(begun.handle, bench.clock.now() + 60))
+    await bench.clock.advance(1)
+    bench.server.features = []
+    for _ in range(2):
+        await bench.begin()
+    await bench.clock.advance(30)
+    assert await waiting == Approved()
+    assert bench.server.count("POST", "/consume") == 1
+
+
+async def test_an_authority_that_approves_at_create_is_not_believed() -> None:
+    """A server with claims that calls a session approved before anybody was asked opens nothing."""
+    result = await Bench(features=OWN, create=[state("approved")]).begin()
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked) == (FailureKind.PROTOCOL, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(429, FailureKind.RATE_LIMITED), (500, FailureKind.UNAVAILABLE), (503, FailureKind.UNAVAILABLE)],
+)
+async def test_a_domain_that_cannot_be_looked_up_is_not_called_unknown(status: int, kind: FailureKind) -> None:
+    """A server that fails for a moment while we meet it is met anew, and strangers then wait as if ignored."""
+    bench = Bench(domain=Reply(status, None), create=[Reply(404, None)])
+    first = await bench.begin()
+    bench.server.domain = Reply(200, {})
+    second = await bench.begin()
+    assert isinstance(first, Failed)
+    assert isinstance(second, Failed)
+    assert (first.kind, first.asked, second.kind) == (kind, False, FailureKind.NOT_ENROLLED)
+
+
+async def test_a_domain_that_is_created_later_is_found() -> None:
+    """A daemon that started before its domain existed needs no restart."""
+    bench = Bench(domain=Reply(404, None))
+    await bench.begin()
+    bench.server.domain = Reply(200, {})
+    for _ in range(2):
+        await bench.begin()
+    assert bench.server.count("GET", "/api/ping") == 2
+
+
+async def test_a_refused_withdrawal_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """An administrator hears of a question that the server would not take back, but not of one that had ended."""
+    bench = Bench()
+    for status in (500, 404):
+        bench.server.withdraw = Reply(status, None)
+        await bench.provider.cancel(Handle(SESSION))
+    assert "".join(capsys.readouterr()).count("withdraw_failed") == 1
+
+
 async def test_a_cancel_deletes_and_swallows_outages() -> None:
     """A withdrawal is one DELETE, and a server that is away does not make it raise."""
     bench = Bench()
