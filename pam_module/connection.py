@@ -1,12 +1,16 @@
 """One connection of the module: its request, the wait, the result."""
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
+from pam_module.accounts import Accounts
 from pam_module.codes import PamCode, code_for
 from pam_module.conversation import PamConversation
 from pam_module.processes import NoProcess, Process, read_process, read_stat
@@ -23,7 +27,7 @@ from pam_module.protocol import (
     encode,
     parse_request,
 )
-from pam_module.requests import Host, login_of
+from pam_module.requests import Host, brings_its_origin, login_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
@@ -48,20 +52,30 @@ class PeerGone(Exception):  # noqa: N818 - what ends a login that nobody waits f
     """Nobody waits for an answer any more; the text says why, for the audit record."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountSources:
+    """Where accounts are looked up."""
+
+    local: Accounts
+    """Answers at once."""
+    all: Accounts
+    """May block, so it is asked in one of the threads."""
+    threads: Executor
+
+
 class PamConnection:
     """Serve one login, from the first byte to the result."""
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        connection: socket.socket,
         authenticate: Authenticate,
         clock: Clock,
-        lookups: Executor,
+        accounts: AccountSources,
         timeout: float,
     ) -> None:
-        self.reader, self.writer = reader, writer
-        self.authenticate, self.clock, self.lookups = authenticate, clock, lookups
+        self.connection = connection
+        self.authenticate, self.clock, self.accounts = authenticate, clock, accounts
         self.accepted_at, self.timeout = clock.now(), timeout
         self.frames = FrameReader(FROM_MODULE)
         self.unread: deque[Frame] = deque()
@@ -73,17 +87,15 @@ class PamConnection:
             process = read_process(peer_pid)
             request = await self.receive_request()
             login = await self.identify(request, process)
-            code = await self.decide(login, request, Host.of(process))
+            await self.decide(login, request, Host.of(process))
         except PeerGone as gone:
             log.info("pam_login_withdrawn", pid=peer_pid, reason=str(gone))
-            return
         except BadMessageError as error:
             log.warning("pam_bad_message", pid=peer_pid, reason=error.reason, problem=clean(error.message))
-            code = PamCode.SERVICE_ERR
+            self.send_result(PamCode.SERVICE_ERR)
         except NoProcess as error:
             log.warning("pam_peer_unreadable", pid=peer_pid, problem=clean(str(error)))
-            code = PamCode.SERVICE_ERR
-        self.writer.write(encode(RESULT, bytes([code])))
+            self.send_result(PamCode.SERVICE_ERR)
 
     async def receive_request(self) -> Request:
         """Wait for the first frame, but not long."""
@@ -97,48 +109,47 @@ class PamConnection:
         return parse_request(frame.payload)
 
     async def identify(self, request: Request, process: Process) -> Login:
-        """Find out who is at the other end, in a thread: the account database may block."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with self.clock.timeout_at(self.clock.now() + LOOKUP_SECONDS):
-                login = await loop.run_in_executor(self.lookups, login_of, request, process)
-        except TimeoutError:
-            raise NoProcess("looking up the account took too long") from None
+        """Find out who is at the other end."""
+        login = login_of(request, process, self.accounts.local) if brings_its_origin(request, process) else None
+        if login is None or not login.known:
+            login = await self.look_up(request, process)
         _, start_time = read_stat(process.pid)
         if start_time != process.start_time:
             raise PeerGone("the process has ended")
         return login
 
-    async def decide(self, login: Login, request: Request, host: Host) -> PamCode:
-        """Let the core decide while we listen whether the module is still there.
+    async def look_up(self, request: Request, process: Process) -> Login:
+        """Make the login in a thread: a directory server may hang, and the machine's table of connections be long."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with self.clock.timeout_at(self.clock.now() + LOOKUP_SECONDS):
+                return await loop.run_in_executor(self.accounts.threads, login_of, request, process, self.accounts.all)
+        except TimeoutError:
+            raise NoProcess("looking up the account took too long") from None
+
+    async def decide(self, login: Login, request: Request, host: Host) -> None:
+        """Let the core decide while we listen whether the module is still there, and send the result.
 
         Raises:
             PeerGone: it is not; by then the core has withdrawn the push.
             BadMessageError: it broke the protocol; likewise.
         """
-        conversation = PamConversation(self.writer.write, self.reply_by(request), silent=host is Host.SSHD)
+        conversation = PamConversation(self.send, self.reply_by(request), silent=host is Host.SSHD)
         deciding = asyncio.create_task(self.ask_core(login, conversation))
         listening = asyncio.create_task(self.listen(conversation))
         try:
             await asyncio.wait({deciding, listening}, return_when=asyncio.FIRST_COMPLETED)
-            if listening.done():
-                # Whatever the core says from here on is not used: nobody could receive it.
-                deciding.cancel(str(listening.exception()))
-                await finish(deciding)
-                listening.result()
+            if not listening.done():
+                self.send_result(result_of(deciding, request.id, local=host.local))
+                return
+            # Whatever the core says from here on is not used: nobody could receive it.
+            await end(deciding, str(listening.exception()))
+            listening.result()
         except asyncio.CancelledError:
-            deciding.cancel("the daemon stops")
-            await finish(deciding)
+            await end(deciding, "the daemon stops")
             raise
         finally:
-            listening.cancel()
-            await finish(listening)
-        # The text of an exception may quote input, so only its type is logged.
-        fault = asyncio.CancelledError() if deciding.cancelled() else deciding.exception()
-        if fault:
-            log.error("pam_internal_error", id=request.id, error=type(fault).__name__)
-            return PamCode.SERVICE_ERR
-        return code_for(deciding.result(), local=host.local)
+            await end(listening, "decided")
 
     async def ask_core(self, login: Login, conversation: PamConversation) -> Decision:
         """Get the decision; one that is made while a prompt is open waits until that is answered."""
@@ -165,9 +176,10 @@ class PamConnection:
             PeerGone: the connection ended, also inside a frame.
             BadMessageError: what came is none.
         """
+        loop = asyncio.get_running_loop()
         while not self.unread:
             try:
-                data = await self.reader.read(READ_SIZE)
+                data = await loop.sock_recv(self.connection, READ_SIZE)
             except OSError:
                 data = b""
             if not data:
@@ -175,9 +187,41 @@ class PamConnection:
             self.unread.extend(self.frames.feed(data))
         return self.unread.popleft()
 
+    def send_result(self, code: PamCode) -> None:
+        """Send the last frame."""
+        self.send(encode(RESULT, bytes([code])))
+
+    def send(self, data: bytes) -> None:
+        """Send without waiting: all frames of a call fit several times into the socket's buffer."""
+        try:
+            sent = self.connection.send(data)
+        except OSError:
+            return  # it has gone, and whoever listens to it is told so
+        if sent < len(data):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
     def reply_by(self, request: Request) -> float:
         """When the module must have its answer; before it gives up by itself."""
         seconds = self.timeout
         if request.timeout:
             seconds = min(seconds, max(request.timeout - MARGIN_SECONDS, request.timeout / 2))
         return self.accepted_at + seconds
+
+
+def result_of(deciding: asyncio.Task[Decision], request_id: str, *, local: bool) -> PamCode:
+    """Turn what the core did into a code; a core that failed denies."""
+    fault = asyncio.CancelledError() if deciding.cancelled() else deciding.exception()
+    if fault:
+        # The text of an exception may quote input, so only its type is logged.
+        log.error("pam_internal_error", id=request_id, error=type(fault).__name__)
+        return PamCode.SERVICE_ERR
+    return code_for(deciding.result(), local=local)
+
+
+async def end(task: asyncio.Task[Any], reason: str) -> None:
+    """Cancel a task, wait until it has ended, and drop its result."""
+    task.cancel(reason)
+    await finish(task)
+    if not task.cancelled():
+        # Asked for, an exception is not printed by asyncio when the task is collected: its text may quote input.
+        task.exception()

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import structlog
 
+from pam_module.accounts import FileAccounts, NssAccounts
 from pam_module.codes import PamCode
-from pam_module.connection import Authenticate, PamConnection
-from pam_module.protocol import RESULT, encode
+from pam_module.connection import AccountSources, Authenticate, PamConnection
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
@@ -60,7 +60,8 @@ class PamListener:
         self.accepting: asyncio.Task[None] | None = None
         self.listening: socket.socket | None = None
         self.inode: tuple[int, int] | None = None
-        self.lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
+        threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
+        self.accounts = AccountSources(FileAccounts(), NssAccounts(), threads)
 
     async def start(self) -> None:
         """Make the socket, open to root alone from its first moment, and accept.
@@ -88,7 +89,7 @@ class PamListener:
             task.cancel()
         if self.connections:
             await asyncio.wait(tuple(self.connections))
-        self.lookups.shutdown(wait=False, cancel_futures=True)
+        self.accounts.threads.shutdown(wait=False, cancel_futures=True)
         # A newer daemon may have put its own socket there.
         with contextlib.suppress(FileNotFoundError):
             status = self.options.socket.lstat()
@@ -112,35 +113,26 @@ class PamListener:
             task.add_done_callback(functools.partial(self.ended, connection))
 
     async def serve(self, connection: socket.socket) -> None:
-        """Serve a connection, if it may be here."""
+        """Answer one login, if its sender may be here and there is room for it."""
         pid, uid = peer_of(connection)
         if uid != 0 and uid not in self.options.allowed_peer_uids:
             log.warning("pam_refused_peer", pid=pid, uid=uid)
             return
-        reader, writer = await asyncio.open_unix_connection(sock=connection)
+        timeout = self.options.timeout
+        login = PamConnection(connection, self.ask_core, self.clock, self.accounts, timeout)
+        if len(self.connections) > self.options.max_pending:
+            log.warning("pam_overloaded", pid=pid, max_pending=self.options.max_pending)
+            login.send_result(PamCode.SERVICE_ERR)
+            return
         try:
-            await self.answer(reader, writer, pid)
+            await login.serve(pid)
         except Exception as error:
             log.exception("pam_internal_error", error=type(error).__name__)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     def ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a connection that has been served."""
         self.connections.discard(task)
         connection.close()
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pid: int) -> None:
-        """Answer one login, if there is room for it."""
-        if len(self.connections) > self.options.max_pending:
-            log.warning("pam_overloaded", pid=pid, max_pending=self.options.max_pending)
-            writer.write(encode(RESULT, bytes([PamCode.SERVICE_ERR])))
-            return
-        timeout = self.options.timeout
-        connection = PamConnection(reader, writer, self.ask_core, self.clock, self.lookups, timeout)
-        await connection.serve(pid)
 
     async def ask_core(self, login: Login, conversation: Conversation) -> Decision:
         """Ask the core, with a hint in the log where the administrator has forgotten a line."""

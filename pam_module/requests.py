@@ -1,9 +1,9 @@
 """A request of the module, and what the kernel knows of its sender, as a login."""
 
 import enum
-import pwd
 import socket
 
+from pam_module.accounts import Accounts
 from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost
 from pam_module.processes import Process
 from pam_module.protocol import Request
@@ -34,12 +34,12 @@ class Host(enum.Enum):
         return self in (Host.SUDO, Host.SU)
 
 
-def login_of(request: Request, process: Process) -> Login:
-    """Make the login. Looks up accounts and reads /proc: it can block, so it runs in a thread."""
+def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
+    """Make the login; blocks as long as its accounts do, and where it has to look for the origin in /proc."""
     host = Host.of(process)
     # Bytes that are not UTF-8 become lone surrogates: no clean name has those, so it stays nobody's name.
     target = request.user.decode("utf-8", "surrogateescape")
-    user, known = _person(host, target, process)
+    user, known = _person(host, target, process, accounts)
     return Login(
         user=user,
         service=text(request.service),
@@ -53,43 +53,33 @@ def login_of(request: Request, process: Process) -> Login:
     )
 
 
+def brings_its_origin(request: Request, process: Process) -> bool:
+    """Whether PAM_RHOST says where the person comes from, so that /proc need not be searched."""
+    return bool(request.rhost) and not Host.of(process).local
+
+
 def text(value: bytes) -> str:
     """Decode an item of PAM that is only shown."""
     return value.decode("utf-8", "replace")
 
 
-def _person(host: Host, target: str, process: Process) -> tuple[str, bool]:
+def _person(host: Host, target: str, process: Process, accounts: Accounts) -> tuple[str, bool]:
     """Say who is asked, and whether the host knows that account and the target's.
 
     sudo asks its caller; su asks its caller if that one wants to become root, otherwise the target, whose account it
     is. The caller is the real user id, not PAM_RUSER.
     """
-    if host is Host.SUDO or (host is Host.SU and _user_id(target) == 0):
-        caller = _name_of(process.uids[0])
+    target_uid = accounts.uid_of(target) if is_clean_name(target) else None
+    if host is Host.SUDO or (host is Host.SU and target_uid == 0):
+        caller = accounts.name_of(process.uids[0])
         if caller is None:
             return f"uid {process.uids[0]}", False
-        return caller, is_clean_name(caller) and _user_id(target) is not None
-    return target, _user_id(target) is not None
-
-
-def _user_id(name: str) -> int | None:
-    if not is_clean_name(name):
-        return None
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def _name_of(user_id: int) -> str | None:
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return None
+        return caller, is_clean_name(caller) and target_uid is not None
+    return target, target_uid is not None
 
 
 def _origin(host: Host, request: Request, process: Process) -> Origin:
-    if request.rhost and not host.local:
+    if brings_its_origin(request, process):
         return origin_of_rhost(request.rhost)
     # Nobody sits at sshd: without an rhost its client is unknown, not local.
     return Origin(None, OriginSource.UNKNOWN) if host is Host.SSHD else origin_of_process(process)

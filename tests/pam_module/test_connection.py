@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -224,22 +225,22 @@ async def test_unreachable_provider(tmp_path: Path) -> None:
 
 
 async def test_hanging_account_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory server that hangs costs 5 s and a refusal, never the daemon."""
+    """A directory server that hangs costs 5 s and a refusal for those whom only it knows; local accounts go on."""
+    hanging = threading.Event()
+    monkeypatch.setattr("pwd.getpwnam", lambda name: hanging.wait(30))
     async with running_listener(tmp_path) as test:
-        loop = asyncio.get_running_loop()
-        looking = asyncio.Event()
-
-        def hang(*_: object) -> asyncio.Future[Login]:
-            looking.set()
-            return loop.create_future()
-
-        monkeypatch.setattr(loop, "run_in_executor", hang)
-        module = await test.connect()
-        module.send(request_frame())
-        await looking.wait()
-        await test.clock.advance(5.1)
-        assert await module.receive_all() == [BROKEN_FRAME]
-        assert test.core.logins == []
+        try:
+            module = await test.connect()
+            module.send(request_frame(user=b"somebody-elsewhere", rhost=b"192.0.2.7"))
+            # Answered although the other one hangs.
+            local = await test.login(user=b"root", rhost=b"192.0.2.7")
+            await test.clock.advance(5.1)
+            assert await module.receive_all() == [BROKEN_FRAME]
+            test.core.decision.set_result(APPROVED)
+            assert await local.receive_all() == [APPROVED_FRAME]
+            assert [login.user for login in test.core.logins] == ["root"]
+        finally:
+            hanging.set()
 
 
 async def test_logins_do_not_wait_for_each_other(tmp_path: Path) -> None:

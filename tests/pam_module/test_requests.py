@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from pam_module.accounts import NssAccounts
 from pam_module.processes import Process
 from pam_module.protocol import Request
 from pam_module.requests import Host, login_of
@@ -20,6 +21,11 @@ def request(user: bytes, **changes: bytes) -> Request:
 def process(exe: str, uid: int = 0) -> Process:
     """Describe a process at the console that runs as root for somebody."""
     return Process(os.getpid(), 1, 1, exe, (uid, 0, 0))
+
+
+def made(asked: Request, host: Process) -> Login:
+    """Make the login with the machine's accounts."""
+    return login_of(asked, host, NssAccounts())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ def test_host_is_told_by_its_executable(exe: str, host: Host) -> None:
 def test_sshd_login() -> None:
     """Sshd's login asks the user who logs in, and comes from PAM_RHOST."""
     asked = request(b"nobody", service=b"sshd", rhost=b"192.0.2.7", tty=b"ssh", command=b"rm -rf /")
-    assert login_of(asked, process("/usr/sbin/sshd")) == Login(
+    assert made(asked, process("/usr/sbin/sshd")) == Login(
         user="nobody",
         service="sshd",
         host=socket.gethostname(),
@@ -55,14 +61,14 @@ def test_sshd_login() -> None:
 @pytest.mark.parametrize("rhost", [b"", b"gateway.example.org"])
 def test_sshd_without_an_address(rhost: bytes) -> None:
     """Without an address in PAM_RHOST the origin of an ssh login is unknown, never local."""
-    login = login_of(request(b"nobody", rhost=rhost), process("/usr/sbin/sshd"))
+    login = made(request(b"nobody", rhost=rhost), process("/usr/sbin/sshd"))
     assert login.origin == Origin(None, OriginSource.UNKNOWN)
 
 
 def test_sudo_login() -> None:
     """Sudo asks its caller, whatever PAM_RUSER says, and shows the command with hidden characters made visible."""
     asked = request(CALLER.encode(), service=b"sudo", tty=b"/dev/pts/0", ruser=b"nobody", command=b"/bin/ls \x1b[2J")
-    assert login_of(asked, process("/usr/bin/sudo", uid=1)) == Login(
+    assert made(asked, process("/usr/bin/sudo", uid=1)) == Login(
         user=CALLER,
         service="sudo",
         host=socket.gethostname(),
@@ -74,37 +80,37 @@ def test_sudo_login() -> None:
 
 def test_sudo_with_the_targets_password() -> None:
     """With targetpw PAM_USER is the target: the caller is asked all the same, and sees which account it is about."""
-    login = login_of(request(b"nobody"), process("/usr/bin/sudo", uid=1))
+    login = made(request(b"nobody"), process("/usr/bin/sudo", uid=1))
     assert (login.user, login.account, login.known) == (CALLER, "nobody", True)
 
 
 def test_sudo_ignores_rhost() -> None:
     """An rhost that sudo was configured to set is this host's own name or address, not the person's."""
-    login = login_of(request(CALLER.encode(), rhost=b"192.0.2.1"), process("/usr/bin/sudo", uid=1))
+    login = made(request(CALLER.encode(), rhost=b"192.0.2.1"), process("/usr/bin/sudo", uid=1))
     assert login.origin == Origin(None, OriginSource.LOCAL)
 
 
 def test_sudo_by_an_account_without_a_name() -> None:
     """A caller whose user id has no name is nobody who could be asked."""
-    login = login_of(request(b"root"), process("/usr/bin/sudo", uid=3_999_999_999))
+    login = made(request(b"root"), process("/usr/bin/sudo", uid=3_999_999_999))
     assert (login.user, login.known) == ("uid 3999999999", False)
 
 
 def test_long_command_is_cut() -> None:
     """A command that hidden characters make longer than 512 characters is cut."""
-    login = login_of(request(CALLER.encode(), command=b"\x01" * 512), process("/usr/bin/sudo", uid=1))
+    login = made(request(CALLER.encode(), command=b"\x01" * 512), process("/usr/bin/sudo", uid=1))
     assert (len(login.command), login.command[-1]) == (512, "…")
 
 
 def test_su_to_root_asks_the_caller() -> None:
     """Su to root asks whoever called it."""
-    login = login_of(request(b"root"), process("/usr/bin/su", uid=1))
+    login = made(request(b"root"), process("/usr/bin/su", uid=1))
     assert (login.user, login.account) == (CALLER, "root")
 
 
 def test_su_to_another_account_asks_its_owner() -> None:
     """Su to an ordinary account asks the person whose account it is."""
-    login = login_of(request(b"nobody"), process("/usr/bin/su", uid=1))
+    login = made(request(b"nobody"), process("/usr/bin/su", uid=1))
     assert (login.user, login.account) == ("nobody", "")
 
 
@@ -123,12 +129,12 @@ def test_su_to_another_account_asks_its_owner() -> None:
 )
 def test_names_that_no_account_has(name: bytes) -> None:
     """A name with hidden characters, blanks at its ends or bytes that are no UTF-8 is nobody's."""
-    assert login_of(request(name), process("/usr/sbin/sshd")).known is False
+    assert made(request(name), process("/usr/sbin/sshd")).known is False
 
 
 def test_odd_names_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The account database is never asked for a name that could not be one."""
     asked: list[str] = []
     monkeypatch.setattr("pwd.getpwnam", asked.append)
-    login = login_of(request(b"nobody\n"), process("/usr/sbin/sshd"))
+    login = made(request(b"nobody\n"), process("/usr/sbin/sshd"))
     assert (login.known, asked) == (False, [])

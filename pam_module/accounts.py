@@ -1,0 +1,77 @@
+"""Which accounts this machine has: the local file at once, everything else through NSS, which may block."""
+
+import pwd
+from pathlib import Path
+from typing import Protocol
+
+from typing_extensions import override
+
+
+class Accounts(Protocol):
+    """A source of accounts."""
+
+    def uid_of(self, name: str) -> int | None:
+        """Find the user id of an account."""
+
+    def name_of(self, uid: int) -> str | None:
+        """Find the account of a user id."""
+
+
+class NssAccounts(Accounts):
+    """Every account that the machine knows; asks directory servers, so it may block for long."""
+
+    @override
+    def uid_of(self, name: str) -> int | None:
+        try:
+            return pwd.getpwnam(name).pw_uid
+        except KeyError:
+            return None
+
+    @override
+    def name_of(self, uid: int) -> str | None:
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return None
+
+
+class FileAccounts(Accounts):
+    """The accounts of ``/etc/passwd``, kept in memory and read again when the file has changed.
+
+    Answers without waiting. An account that it lacks may still exist elsewhere.
+    """
+
+    def __init__(self, path: Path = Path("/etc/passwd")) -> None:
+        self.path = path
+        self.stamp: tuple[int, int, int] | None = None
+        self.uids: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+
+    @override
+    def uid_of(self, name: str) -> int | None:
+        self.refresh()
+        return self.uids.get(name)
+
+    @override
+    def name_of(self, uid: int) -> str | None:
+        self.refresh()
+        return self.names.get(uid)
+
+    def refresh(self) -> None:
+        """Read the file again if it is another one than last time; one that cannot be read holds nobody."""
+        try:
+            status = self.path.stat()
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if stamp == self.stamp:
+                return
+            content = self.path.read_text("utf-8", "surrogateescape")
+        except OSError:
+            stamp, content = None, ""
+        self.stamp, self.uids, self.names = stamp, {}, {}
+        for line in content.splitlines():
+            name, _, rest = line.partition(":")
+            uid = rest.split(":")[1:2]
+            # "+name" and "-name" are orders to NSS, not accounts. As in libc, the first of two equal ones counts.
+            if name and name[0] not in "+-#" and uid and uid[0].isascii() and uid[0].isdigit():
+                self.uids.setdefault(name, int(uid[0]))
+                self.names.setdefault(int(uid[0]), name)
