@@ -1,6 +1,8 @@
 """One JSON request over HTTPS or a unix socket: deadline, size cap, no redirects, one error map."""
 
+import errno
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +20,11 @@ MAX_BODY = 64 * 1024
 CONNECT_SECONDS = 5.0
 # Shorter than the authority's 10 s, so that a request never meets a connection that the server is just closing.
 KEEP_ALIVE_SECONDS = 5.0
+OUR_FAULT = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL),
+    *(errno.EACCES, errno.EPERM),
+}
+"""No descriptor, memory or port left, or no right to connect: who can bring that about must not make doors open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,8 @@ def classify(error: Exception, *, sent: bool) -> RequestFailedError:
     name = type(error).__name__
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     match error:
+        case _ if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno in OUR_FAULT:
+            kind, name = FailureKind.CONFIG, f"{name}: {os.strerror(cause.errno or 0).lower()}"
         case _ if isinstance(cause, ssl.SSLEOFError):
             kind = FailureKind.UNAVAILABLE  # the connection was cut during the handshake
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLError() | aiohttp.ClientSSLError():

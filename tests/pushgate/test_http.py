@@ -1,7 +1,10 @@
 """One JSON request against real servers on loopback."""
 
 import asyncio
+import errno
 import gzip
+import os
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pushgate.clock import SystemClock
-from pushgate.http import JsonClient, Reply, RequestFailedError
+from pushgate.http import JsonClient, Reply, RequestFailedError, classify
 from pushgate.outcome import FailureKind
 from tests.support.http import answering, raw_server
 
@@ -135,6 +138,28 @@ async def test_a_missing_socket_was_never_sent(private_folder: Path) -> None:
     """An authority that is not running has surely not asked anybody."""
     failure = await failure_at(f"unix:{private_folder}/none")
     assert (failure.kind, failure.sent) == (FailureKind.UNAVAILABLE, False)
+
+
+async def test_a_daemon_without_descriptors_does_not_call_its_provider_unreachable(private_folder: Path) -> None:
+    """An attacker who uses up our descriptors causes a fault of ours, which never fails open."""
+    path = str(private_folder / "s")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with answering(lambda _request, _body: say(200, b"{}"), unix=path) as server, client_of(server.url) as client:
+        free = os.open("/dev/null", os.O_RDONLY)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            with pytest.raises(RequestFailedError) as caught:
+                await client.request("POST", "/x", deadline=CLOCK.now() + 5, body={})
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (caught.value.kind, caught.value.sent) == (FailureKind.CONFIG, False)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, errno.ENOBUFS])
+def test_a_fault_of_our_own_host_is_no_outage(number: int) -> None:
+    """A daemon that may not connect, or has no port left, has a fault that the administrator must mend."""
+    assert classify(OSError(number, "x"), sent=False).kind is FailureKind.CONFIG
 
 
 async def test_an_unknown_host_was_never_sent() -> None:
