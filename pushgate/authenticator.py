@@ -21,13 +21,16 @@ from pushgate.waiting import begin_question, wait_for_answer, withdraw
 
 log = structlog.get_logger()
 
-PUSH_SENT = "Approval requested. Please answer on your phone or in your browser."
 CODE_TRIES = 3
 
+NO_ANSWER = "Nobody answered in time"
 MESSAGES = {
     Reason.APPROVED: "Approved",
     Reason.DENIED: "Denied",
-    Reason.EXPIRED: "Nobody answered in time",
+    Reason.EXPIRED: NO_ANSWER,
+    # Who waits as if ignored also hears what the ignored hear, or the text would tell who is enrolled.
+    Reason.UNKNOWN_USER: NO_ANSWER,
+    Reason.NOT_ENROLLED: NO_ANSWER,
     Reason.BAD_SECRET: "Leave the password empty or type push",
 }
 """What the person is told; every other reason is nobody's business but the administrator's."""
@@ -109,8 +112,7 @@ class Authenticator:
         if isinstance(outcome, NeedsCode):
             outcome = await self.ask_code(outcome, conversation, deadline)
         if isinstance(outcome, Pending):
-            await conversation.tell(PUSH_SENT)
-            outcome = await wait_for_answer(self.provider, outcome.handle, deadline, self.clock)
+            outcome = await wait_for_answer(self.provider, outcome.handle, conversation, deadline, self.clock)
         verdict = judge(outcome, rule)
 
         if verdict.reason is Reason.DENIED:

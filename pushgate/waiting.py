@@ -3,11 +3,13 @@
 import asyncio
 
 from pushgate.clock import Clock
+from pushgate.conversation import Conversation
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import Provider
 from pushgate.tasks import finish
 
+PUSH_SENT = "Approval requested. Please answer on your phone or in your browser."
 LAST_LOOK_SECONDS = 0.5
 """What a provider may take after the deadline for its last look at the session."""
 
@@ -30,12 +32,16 @@ async def begin_question(provider: Provider, login: Login, deadline: float) -> O
 
 
 async def wait_for_answer(
-    provider: Provider, handle: Handle, deadline: float, clock: Clock
+    provider: Provider, handle: Handle, conversation: Conversation, deadline: float, clock: Clock
 ) -> Approved | Denied | Failed:
-    """Wait until the person has answered or the deadline has come; withdraw the question if nobody answered."""
+    """Say that the question is out and wait until the person has answered or the deadline has come.
+
+    On every way out but an answer the question is withdrawn, also where the front end fails at being told.
+    """
     outcome: Approved | Denied | Failed | None = None
     try:
         async with clock.timeout_at(deadline + LAST_LOOK_SECONDS):
+            await conversation.tell(PUSH_SENT)
             outcome = await provider.wait(handle, deadline)
     except TimeoutError:
         outcome = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")

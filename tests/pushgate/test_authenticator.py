@@ -9,6 +9,8 @@ from pushgate.login import Origin, OriginSource, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Pending
 from tests.support.core import Core, RecordingConversation, make_login
 
+ASKED = Pending(Handle("s1"))
+
 
 async def test_an_explicit_approval_accepts() -> None:
     """A person who approves before the deadline lets the login in, and the push is not withdrawn."""
@@ -146,6 +148,38 @@ async def test_a_user_without_a_device_takes_as_long_as_an_ignored_push() -> Non
     assert not login.done()
     await core.clock.advance(0.2)
     assert (await login).reason is Reason.NOT_ENROLLED
+
+
+@pytest.mark.parametrize(
+    "stranger", [{"known": False}, {"user": "nobody"}], ids=["without an account", "without a device"]
+)
+async def test_a_stranger_is_told_the_same_as_an_ignored_person(stranger: dict[str, object]) -> None:
+    """A stranger cannot tell from the text of the reply who is enrolled."""
+    core = Core(lambda login: Failed(FailureKind.NOT_ENROLLED, asked=False) if login.user == "nobody" else ASKED)
+    ignored, unknown = core.start(make_login()), core.start(make_login(**stranger))
+    await core.clock.advance(61)
+    assert (await ignored).reason is Reason.EXPIRED
+    assert (await unknown).message == (await ignored).message
+
+
+@pytest.mark.parametrize("fault", ["hangs", "breaks"])
+async def test_a_front_end_that_cannot_be_told_does_not_leave_the_push_behind(fault: str) -> None:
+    """A front end that goes away while it is told of the push has the push withdrawn."""
+    core = Core()
+    conversation = RecordingConversation()
+
+    async def tell(text: str) -> None:
+        if fault == "breaks":
+            raise ConnectionResetError
+        await asyncio.Event().wait()
+
+    conversation.tell = tell  # type: ignore[method-assign]
+    login = core.start(make_login(), conversation)
+    await core.settle()
+    login.cancel()
+    await core.settle()
+    assert login.done()
+    assert core.provider.calls == ["begin alice", "cancel s1"]
 
 
 async def test_a_cancelled_login_withdraws_audits_and_re_raises() -> None:

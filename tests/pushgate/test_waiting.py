@@ -6,7 +6,7 @@ import pytest
 
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Outcome
 from pushgate.waiting import begin_question, wait_for_answer, withdraw
-from tests.support.core import Core, make_login
+from tests.support.core import Core, RecordingConversation, make_login
 
 
 async def test_an_answer_is_not_withdrawn() -> None:
@@ -14,7 +14,8 @@ async def test_an_answer_is_not_withdrawn() -> None:
     core = Core()
     await begin_question(core.provider, make_login(), core.clock.now() + 60)
     core.provider.answer("s1", Denied())
-    assert await wait_for_answer(core.provider, Handle("s1"), core.clock.now() + 60, core.clock) == Denied()
+    deadline = core.clock.now() + 60
+    assert await wait_for_answer(core.provider, Handle("s1"), RecordingConversation(), deadline, core.clock) == Denied()
     assert "cancel s1" not in core.provider.calls
 
 
@@ -24,7 +25,8 @@ async def test_a_failure_while_waiting_is_withdrawn() -> None:
     await begin_question(core.provider, make_login(), core.clock.now() + 60)
     failure = Failed(FailureKind.PROTOCOL, asked=True)
     core.provider.answer("s1", failure)
-    assert await wait_for_answer(core.provider, Handle("s1"), core.clock.now() + 60, core.clock) == failure
+    deadline = core.clock.now() + 60
+    assert await wait_for_answer(core.provider, Handle("s1"), RecordingConversation(), deadline, core.clock) == failure
     assert core.provider.calls[-1] == "cancel s1"
 
 
