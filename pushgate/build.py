@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from pam_module.listener import PamListener, PamOptions
+from push_authority.errors import AuthorityError
 from push_authority.server import Authority, AuthorityOptions
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator
@@ -89,7 +90,11 @@ async def begin(
 
 
 async def start_authority(settings: AuthoritySettings) -> Authority:
-    """Start our own authority in this process."""
+    """Start our own authority in this process.
+
+    Raises:
+        PushgateError: something about its folder, database or addresses has to be put right first.
+    """
     options = AuthorityOptions(
         folder=settings.folder,
         socket=settings.socket,
@@ -99,7 +104,10 @@ async def start_authority(settings: AuthoritySettings) -> Authority:
         domain=settings.domain,
         request_timeout=settings.request_timeout,
     )
-    return await Authority.start(options)
+    try:
+        return await Authority.start(options)
+    except AuthorityError as error:
+        raise PushgateError(error.message, error.hint) from None
 
 
 def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:

@@ -56,6 +56,16 @@ async def test_everything_stops_when_a_part_cannot_start(private_folder: Path) -
         assert not (private_folder / "pam.sock").exists()
 
 
+async def test_an_authority_that_cannot_start_says_why(private_folder: Path) -> None:
+    """An administrator whose authority folder is open to others is told so, with the command that helps."""
+    (private_folder / "authority").mkdir(mode=0o755)
+    path = write_config(private_folder, AUTHORITY)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(PushgateError, match="open to others") as caught:
+            await start(path, stack)
+    assert caught.value.hint == f"chmod 700 {private_folder / 'authority'}"
+
+
 def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -> None:
     """An administrator who lets sudo fail open gets that for sudo alone, and a warning."""
     settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, PAM))
