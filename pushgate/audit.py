@@ -1,5 +1,6 @@
 """One record per decision, as a line of JSON."""
 
+import errno
 import json
 import os
 import secrets
@@ -42,6 +43,7 @@ class JsonLinesAudit(Audit):
             PushgateError: if it cannot be opened for appending.
         """
         self.clock = clock
+        self.torn = False
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self.descriptor = os.open(path, flags, 0o600) if path else os.dup(sys.stdout.fileno())
@@ -61,10 +63,23 @@ class JsonLinesAudit(Audit):
         }
         line = json.dumps({key: value for key, value in entry.items() if value != ""}, ensure_ascii=True) + "\n"
         try:
-            os.write(self.descriptor, line.encode("ascii"))
+            self.append(line.encode("ascii"))
         except OSError as error:
             # The decision stands: a full disk must not lock everybody out. So the record goes to the log.
             log.error("audit_write_failed", error=os.strerror(error.errno or 0), record=line.rstrip())
+
+    def append(self, line: bytes) -> None:
+        """Write one line in one call, on a line of its own also after one that a full disk has cut short.
+
+        Raises:
+            OSError: if it was not, or not wholly, written.
+        """
+        octets = b"\n" + line if self.torn else line
+        written = os.write(self.descriptor, octets)
+        if written < len(octets):
+            self.torn = True
+            raise OSError(errno.ENOSPC, "cut short")
+        self.torn = False
 
     def close(self) -> None:
         """Close the file."""

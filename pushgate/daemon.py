@@ -1,10 +1,12 @@
 """Serve until a signal comes; set up what the daemon says."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
 from contextlib import AsyncExitStack
+from typing import TextIO, cast
 
 import structlog
 
@@ -13,6 +15,20 @@ from pushgate.clock import SystemClock
 from pushgate.settings import LogSettings, Settings
 
 log = structlog.get_logger()
+
+
+class LogStream:
+    """Standard error, but for its faults: a full disk or a closed pipe must not make a log line end a login."""
+
+    def write(self, text: str) -> None:
+        """Write, or lose the line."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def set_up_logging(settings: LogSettings) -> None:
@@ -31,7 +47,7 @@ def set_up_logging(settings: LogSettings) -> None:
             else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LogStream())),
         cache_logger_on_first_use=False,
     )
 

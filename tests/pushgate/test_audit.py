@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,25 @@ def test_a_full_disk_locks_nobody_out(private_folder: Path, capsys: pytest.Captu
     out = "".join(capsys.readouterr())
     assert "audit_write_failed" in out
     assert "0123456789abcdef" in out
+
+
+def test_a_record_that_a_full_disk_cuts_short_spoils_no_other(
+    private_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A record of which the disk took only a part goes to the log whole, and the next one has its own line."""
+    path = private_folder / "audit.jsonl"
+    audit = JsonLinesAudit(FakeClock(), path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        audit.record(make_login(), ACCEPTED, seconds=0, detail="")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    audit.record(make_login(user="bob"), ACCEPTED, seconds=0, detail="")
+    audit.record(make_login(user="carol"), ACCEPTED, seconds=0, detail="")
+    audit.close()
+    torn, *whole = path.read_text().splitlines()
+    assert (len(torn), [json.loads(line)["user"] for line in whole]) == (20, ["bob", "carol"])
+    out = "".join(capsys.readouterr())
+    assert "audit_write_failed" in out
+    assert "alice" in out

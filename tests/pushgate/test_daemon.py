@@ -1,6 +1,7 @@
 """Serving until a signal, and what the log looks like."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -46,3 +47,17 @@ def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert json.loads(lines[0])["user"] == "x\n{}"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_log_that_cannot_be_written_does_not_raise(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login goes on although the disk below the log is full."""
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        set_up_logging(LogSettings.model_validate({"level": "info", "format": form}))
+        structlog.get_logger().info("decision", accept=True)
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space left"):
+            full.flush()
+        with contextlib.suppress(OSError):
+            full.close()
