@@ -54,8 +54,8 @@ enum reading { READ_OK, READ_LOST, READ_LATE };
 struct call {
     pam_handle_t *pamh;
     const char *socket_path;
-    uid_t daemon_uid;
-    long seconds;
+    long long daemon_uid;
+    long long seconds;
     int debug;
     int64_t deadline; /* milliseconds of CLOCK_MONOTONIC */
     int fd;
@@ -80,34 +80,28 @@ static int64_t now_ms(void)
 
 /* ---- Options ---- */
 
-static int parse_number(const char *text, long limit, long *value)
+static int parse_number(const char *text, long long limit, long long *value)
 {
     char *end;
 
     if (*text < '0' || *text > '9')
         return -1;
     errno = 0;
-    *value = strtol(text, &end, 10);
+    *value = strtoll(text, &end, 10);
     return errno == 0 && *end == '\0' && *value <= limit ? 0 : -1;
 }
 
 static int parse_option(struct call *call, const char *option)
 {
-    long uid;
-
     if (strncmp(option, "socket=/", 8) == 0) {
         call->socket_path = option + 7;
         return strlen(call->socket_path) < sizeof(((struct sockaddr_un *)0)->sun_path) ? 0 : -1;
     }
     if (strncmp(option, "timeout=", 8) == 0)
         return parse_number(option + 8, MAX_SECONDS, &call->seconds) == 0 && call->seconds > 0 ? 0 : -1;
-    if (strncmp(option, "daemon_uid=", 11) == 0) {
-        /* (uid_t)-1 means "nobody in particular" to the kernel: never accept it. */
-        if (parse_number(option + 11, (long)UINT32_MAX - 1, &uid) != 0)
-            return -1;
-        call->daemon_uid = (uid_t)uid;
-        return 0;
-    }
+    /* (uid_t)-1 means "nobody in particular" to the kernel: never accept it. */
+    if (strncmp(option, "daemon_uid=", 11) == 0)
+        return parse_number(option + 11, UINT32_MAX - 1LL, &call->daemon_uid);
     if (strcmp(option, "debug") == 0) {
         call->debug = 1;
         return 0;
@@ -202,6 +196,7 @@ static int make_id(struct call *call)
     return 0;
 }
 
+/* Returns 0, or something else if a key is missing or does not fit. */
 static int build_request(struct call *call, const char *user, int flags)
 {
     const void *service = NULL;
@@ -215,9 +210,7 @@ static int build_request(struct call *call, const char *user, int flags)
         || put_item(call, "tty", PAM_TTY) || put_item(call, "ruser", PAM_RUSER)
         || put_number(call, "uid", (unsigned long)getuid()) || put_number(call, "pid", (unsigned long)getpid())
         || put_number(call, "flags", (unsigned int)flags) || put_number(call, "timeout", (unsigned long)call->seconds)
-        || put_ssh_auth_info(call) || put_sudo_command(call)
-        ? -1
-        : 0;
+        || put_ssh_auth_info(call) || put_sudo_command(call);
 }
 
 /* ---- The socket ---- */
