@@ -7,6 +7,8 @@ from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT
 MINUTE = 60.0
 MAX_LINES = 1000
 """Log lines of this kind per minute, whoever causes them."""
+STRANGER_LINES = 20
+"""The same for addresses that no client is configured for: they are easily forged."""
 
 MALFORMED = frozenset(
     {
@@ -72,7 +74,8 @@ class Counters:
 class LineLimit:
     """Allows one log line per sender, reason and minute, and a bounded number in all."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_LINES) -> None:
+        self.limit = limit
         self.minute = -1
         self.written: set[tuple[str, str]] = set()
 
@@ -83,7 +86,7 @@ class LineLimit:
             self.minute = minute
             self.written.clear()
         line = (sender, reason)
-        if line in self.written or len(self.written) >= MAX_LINES:
+        if line in self.written or len(self.written) >= self.limit:
             return False
         self.written.add(line)
         return True

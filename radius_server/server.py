@@ -9,7 +9,6 @@ import asyncio
 import functools
 import secrets
 import traceback
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,9 @@ from pushgate.login import Login
 from radius_server.attributes import load_definitions
 from radius_server.clients import Client, ClientTable, plain_address
 from radius_server.conversation import RadiusConversation
-from radius_server.counters import Counters, LineLimit
+from radius_server.counters import STRANGER_LINES, Counters, LineLimit
 from radius_server.duplicates import DuplicateTable, Entry, Full, Repeated
+from radius_server.limits import Slots
 from radius_server.replies import REJECT_FLOOR, encode_answer, takes_its_time
 from radius_server.requests import Request, read_login
 from radius_server.schemes import Refusal
@@ -95,11 +95,14 @@ class RadiusServer:
         self.clock = clock
         self.counters = Counters()
         self.lines = LineLimit()
+        # Apart, because anybody can pretend to be a thousand strangers: they must not silence what clients cause.
+        self.stranger_lines = LineLimit(STRANGER_LINES)
         self.status = StatusResponder()
-        self.duplicates: DuplicateTable[asyncio.Task[None]] = DuplicateTable(options.max_pending + RECENT_REPLIES)
+        self.duplicates: DuplicateTable[asyncio.Task[None]] = DuplicateTable(2 * options.max_pending + RECENT_REPLIES)
         self.join_secret = secrets.token_bytes(32)
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.pending_of: Counter[str] = Counter()
+        # Apart, because whoever can send a packet can cause rejects: they must not take the place of logins.
+        self.logins = Slots(options.max_pending, options.max_pending_per_client)
+        self.rejects = Slots(options.max_pending, options.max_pending_per_client)
         self.sockets: list[UdpSocket] = []
 
     @property
@@ -130,9 +133,10 @@ class RadiusServer:
             loop.remove_reader(sock.fileno())
         # Closed before the logins end: none of them can answer any more.
         self._close()
-        for task in self.tasks:
+        tasks = [*self.logins.tasks, *self.rejects.tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _close(self) -> None:
         for sock in self.sockets:
@@ -198,26 +202,22 @@ class RadiusServer:
         if old is not None:
             self.counters.conflicts += 1
         outcome = read_login(request, self.join_secret)
-        if not isinstance(outcome, Refusal) and self._is_overloaded(request.client, freed=old is not None):
+        if not isinstance(outcome, Refusal) and not self.logins.has_room(request.client.name, leaving=old):
             outcome = OVERLOADED
         if isinstance(outcome, Refusal):
             self._refuse(exchange, outcome)
         else:
-            self._start(exchange, self._login(exchange, outcome))
+            self._start(exchange, self._login(exchange, outcome), self.logins)
         if old is not None:
             # Only now: a new packet of the same login has joined its pending question, which so stays alive.
             old.cancel()
-
-    def _is_overloaded(self, client: Client, *, freed: bool) -> bool:
-        pending, of_client = len(self.tasks) - freed, self.pending_of[client.name] - freed
-        return pending >= self.options.max_pending or of_client >= self.options.max_pending_per_client
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         client = exchange.request.client
         if self.lines.allows(client.name, refusal.reason, exchange.received):
             log.warning("radius_refused", client=client.name, reason=refusal.reason, hint=refusal.hint)
-        if refusal.credential and not self._is_overloaded(client, freed=False):
-            self._start(exchange, self._refuse_later(exchange, refusal))
+        if refusal.credential and self.rejects.has_room(client.name):
+            self._start(exchange, self._refuse_later(exchange, refusal), self.rejects)
         else:
             self._reply(exchange, refusal)
 
@@ -243,16 +243,13 @@ class RadiusServer:
         if remaining > 0:
             await self.clock.sleep(remaining)
 
-    def _start(self, exchange: Exchange, work: Coroutine[None, None, None]) -> None:
+    def _start(self, exchange: Exchange, work: Coroutine[None, None, None], slots: Slots) -> None:
         task = asyncio.create_task(work)
         exchange.entry.waiting = task
-        self.tasks.add(task)
-        self.pending_of[exchange.request.client.name] += 1
+        slots.take(exchange.request.client.name, task)
         task.add_done_callback(functools.partial(self._ended, exchange))
 
     def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        self.pending_of[exchange.request.client.name] -= 1
         self.duplicates.forget(exchange.entry)  # no reply was sent, so a repetition is a new request
         if task.cancelled():
             self.counters.cancels += 1
@@ -273,6 +270,7 @@ class RadiusServer:
 
     def _drop(self, sender: str, reason: str, now: float, source: str = "") -> None:
         self.counters.count_drop(reason)
-        if self.lines.allows(sender, reason, now):
+        lines = self.stranger_lines if reason == "unknown_client" else self.lines
+        if lines.allows(sender, reason, now):
             hint = DROP_HINTS.get(reason, "")
             log.warning("radius_dropped", sender=sender, source=source or sender, reason=reason, hint=hint)

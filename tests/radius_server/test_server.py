@@ -17,9 +17,11 @@ from pushgate.decision import Decision, Reason
 from pushgate.errors import PushgateError
 from pushgate.login import Login, Origin, OriginSource, Secret
 from radius_server.clients import Client
+from radius_server.counters import STRANGER_LINES
 from radius_server.duplicates import DuplicateTable
 from radius_server.server import Authenticate, RadiusServer
 from radius_server.status import BURST
+from radius_server.udp import Datagram
 from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, parse, verify_reply
 from tests.radius_server import vectors
 from tests.radius_server.test_wire import mutated
@@ -198,7 +200,7 @@ async def test_conflict_with_a_refusal() -> None:
         await gate.send(access_request(""))
         assert (await gate.nas.receive())[0] == ACCESS_REJECT
         assert gate.core.withdrawn == [0]
-        assert gate.server.tasks == set()
+        assert (gate.server.logins.tasks, gate.server.rejects.tasks) == ({}, {})
 
 
 async def test_conflict_in_one_batch() -> None:
@@ -334,6 +336,31 @@ async def test_limits(limits: dict[str, int]) -> None:
         assert (await gate.nas.receive())[:2] == bytes((ACCESS_ACCEPT, 0))
         await gate.send(access_request("user5", identifier=5))
         assert [login.user for login in gate.core.logins] == ["user0", "user1", "user2", "user5"]
+
+
+async def test_forged_packets_keep_no_login_out() -> None:
+    """An attacker who forges the NAS's address and knows no secret fills up rejects alone; logins go on."""
+    wrong = replace(VECTORS, secret=b"another secret")
+    async with running(wrong, max_pending_per_client=3) as gate:
+        with RadiusSender(gate.server.ports[0]) as forger:
+            for number in range(5):
+                forger.send(bytes((1, number)) + vectors.PAP[2:])
+            await gate.clock.settle()
+            await gate.send(access_request("alice", secret=wrong.secret))
+            assert [reply[1] for reply in forger.drain()] == [3, 4]
+        assert [login.user for login in gate.core.logins] == ["alice"]
+
+
+async def test_strangers_silence_no_client() -> None:
+    """A flood from addresses of nobody's is logged a few times, and what happens at a client is logged still."""
+    async with running() as gate:
+        with capture_logs() as logs:
+            for number in range(2000):
+                gate.server.receive(
+                    gate.server.sockets[0], Datagram(b"", (f"10.0.{number >> 8}.{number & 255}", 1), [])
+                )
+            await gate.send(b"too short")
+        assert [line["reason"] for line in logs] == ["unknown_client"] * STRANGER_LINES + ["too_short"]
 
 
 async def test_full_table() -> None:
@@ -474,8 +501,7 @@ async def test_login_without_an_end() -> None:
     async with running(authenticate=authenticate) as gate:
         await gate.send(access_request())
         await gate.nas.expect_silence()
-        assert (len(gate.server.duplicates), gate.server.tasks) == (0, set())
-        assert gate.server.pending_of["vpn"] == 0
+        assert (len(gate.server.duplicates), gate.server.logins.tasks) == (0, {})
 
 
 async def test_stop_withdraws() -> None:
