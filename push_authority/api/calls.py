@@ -50,7 +50,7 @@ def parse_question(
         fields = {name: text_field(context, name, limit) for name, limit in CONTEXT_LIMITS.items()}
         fields["client_nonce"] = parse_client_nonce(data)
         if data.get("timeout") is not None:
-            lifetime = min(lifetime, number_value(data["timeout"], "timeout", 1, 3600))
+            lifetime = min(lifetime, number_value(data["timeout"], "timeout", 0.001, 3600))
     ip = text_field(data, "ipAddress", 64)
     return Question(
         api_key=key,
