@@ -121,10 +121,14 @@ class AuthorityApi:
         """Make an activation code for one more device of that user; ``code`` and ``expires_in`` (seconds)."""
         return dict(self.call("PUT", f"{self.domain}/users/{quote(user_id, safe='')}/token"))
 
-    def has_device(self, user_id: str) -> bool:
-        """Whether the user has a device that could answer."""
+    def devices(self, user_id: str) -> list[dict[str, Any]]:
+        """Return the user's devices that could answer: ``id``, ``label``, ``kind``, ``fingerprint``, ``created_at``."""
         reply = self.send("GET", f"{self.domain}/users/{quote(user_id, safe='')}/token", None)
-        return reply.status_code == 200 and bool(self.read(reply).get("devices"))
+        return [] if reply.status_code == 404 else list(self.read(reply).get("devices", []))
+
+    def revoke(self, user_id: str) -> None:
+        """Unlink all devices of the user and annul a code that is not used yet."""
+        self.call("DELETE", f"{self.domain}/users/{quote(user_id, safe='')}/token")
 
     def remove_user(self, user_id: str) -> None:
         """Delete the user with all devices and codes."""

@@ -152,9 +152,9 @@ async def wait_for_browser(api: "AuthorityApi", user_id: str, page: str, code: s
     """Print where to enrol, and wait until a browser has done so."""
     click.echo(f"\nopen this page on this machine, it will ask you about the login:\n\n    {page}/e#{code}\n")
     click.echo("waiting for the browser to enrol (Ctrl-C stops) ...")
-    while not await asyncio.to_thread(api.has_device, user_id):
+    while not (linked := await asyncio.to_thread(api.devices, user_id)):
         await clock.sleep(1)
-    click.echo("a browser is enrolled")
+    click.echo(f"a browser is enrolled, fingerprint {linked[0].get('fingerprint')}")
 
 
 async def answer_alone(device: "TerminalDevice", answer: str, clock: "Clock") -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,11 @@ def user() -> None:
 @user.command()
 @click.argument("username")
 @click.option("--name", default="", help="The person's full name.")
-@click.option("--email", default="")
+@click.option("--email", default="", help="The person's address; nothing is sent to it yet.")
 @config_option
 @json_option
 def add(username: str, name: str, email: str, config: Path, as_json: bool) -> None:
-    """Add USERNAME and print the code that enrols a browser or phone."""
+    """Add USERNAME and print the code that enrols a browser or terminal."""
     with authority(config) as api:
         person = api.add_user(username, name, email)
         show_code(username, api.activation_code(person["id"]), page_of(config), as_json)
@@ -56,13 +57,38 @@ def list_users(config: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([{key: person.get(key) for key in ("id", "username", "name")} for person in people]))
         return
-    from rich.console import Console
-    from rich.table import Table
+    keys = ("username", "name", "id")
+    print_table(keys, [tuple(clean(str(person.get(key, "")), 64) for key in keys) for person in people])
 
-    table = Table("user", "name", "id")
-    for person in people:
-        table.add_row(*(clean(str(person.get(key, "")), 64) for key in ("username", "name", "id")))
-    Console().print(table)
+
+@user.command()
+@click.argument("username")
+@config_option
+@json_option
+def devices(username: str, config: Path, as_json: bool) -> None:
+    """List the browsers and terminals that can answer for USERNAME, with their fingerprints."""
+    with authority(config) as api:
+        linked = api.devices(api.require_user(username)["id"])
+    columns = ("label", "kind", "fingerprint", "created")
+    found = [describe_device(device) for device in linked]
+    if as_json:
+        click.echo(json.dumps([dict(zip(columns, device, strict=True)) for device in found]))
+    else:
+        print_table(columns, found)
+
+
+@user.command()
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def revoke(username: str, yes: bool, config: Path) -> None:
+    """Unlink all devices of USERNAME, for example after a loss; a new code links the next one."""
+    with authority(config) as api:
+        person = api.require_user(username)
+        if not yes:
+            click.confirm(f"Unlink all devices of {clean(username, 64)}?", abort=True)
+        api.revoke(person["id"])
+    click.echo(f"unlinked all devices of {clean(username, 64)}")
 
 
 @user.command()
@@ -114,4 +140,24 @@ def show_code(username: str, token: dict[str, Any], page: str, as_json: bool) ->
     click.echo(f"activation code for {clean(username, 64)}: {word}")
     if page:
         click.echo(f"open {page}/e#{word} in a browser on this machine, or")
-        click.echo(f"pushgate device enroll --server {page} {word}")
+        click.echo(f"pushgate device enroll --server {page}   (it asks for the code)")
+    click.echo(f"afterwards compare the fingerprint that it shows: pushgate user devices {clean(username, 64)}")
+
+
+def describe_device(device: dict[str, Any]) -> tuple[str, ...]:
+    """Return label, kind, fingerprint and day of linking, cleaned."""
+    created = device.get("created_at")
+    day = datetime.fromtimestamp(created, UTC).date().isoformat() if isinstance(created, int | float) else ""
+    return (*(clean(str(device.get(key, "")), 64) for key in ("label", "kind", "fingerprint")), day)
+
+
+def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows for people; text from outside is never taken for markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

@@ -17,10 +17,10 @@ async def test_a_unix_socket_serves_the_same_api(private_folder: Path) -> None:
     async with running_authority(private_folder) as authority:
         api = AuthorityApi(f"unix:{authority.options.socket}", authority.api_key, authority.domain_id)
         person = await asyncio.to_thread(api.add_user, "alice")
-        assert await asyncio.to_thread(api.has_device, person["id"]) is False
+        assert await asyncio.to_thread(api.devices, person["id"]) == []
         code = (await asyncio.to_thread(api.activation_code, person["id"]))["code"]
         await authority.enrol_code(code)
-        assert await asyncio.to_thread(api.has_device, person["id"]) is True
+        assert [device["label"] for device in await asyncio.to_thread(api.devices, person["id"])] == ["test"]
         api.close()
 
 

@@ -44,6 +44,30 @@ def test_a_secret_out_of_a_manual_is_refused(private_folder: Path) -> None:
     assert faults(path) == ["radius.secret: holds a secret out of a manual"]
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "fault"),
+    [
+        (None, 0, "ca.pem: cannot be read (no such file or directory)"),
+        (b"", 0o644, "ca.pem: holds no certificates in PEM form"),
+        (b"\xff\xfe", 0o644, "ca.pem: holds no certificates in PEM form"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            0o644,
+            "ca.pem: holds no certificates in PEM form",
+        ),
+        (b"", 0o666, "ca.pem: writable by others than its owner (mode 0666)"),
+    ],
+    ids=["missing", "empty", "binary", "broken", "writable"],
+)
+def test_a_ca_file_is_tried(private_folder: Path, content: bytes | None, mode: int, fault: str) -> None:
+    """An administrator whose CA file is unusable hears of it before the first login, as a fault with a hint."""
+    if content is not None:
+        (private_folder / "ca.pem").write_bytes(content)
+        (private_folder / "ca.pem").chmod(mode)
+    path = write_config(private_folder, PROVIDER, "  ca_file: {folder}/ca.pem\n", RADIUS)
+    assert faults(path) == [fault]
+
+
 def test_files_that_the_authority_will_make_may_be_missing(private_folder: Path) -> None:
     """A first check before the first start does not complain about the authority's own files."""
     path = write_config(private_folder, PROVIDER, RADIUS, AUTHORITY)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgate.cli.user import user
+from pushgate.cli.user import show_code, user
 from pushgate.errors import PushgateError
-from tests.support.authority import RunningAuthority, running_authority
+from tests.support.authority import RunningAuthority, SigningDevice, running_authority
 from tests.support.config import PROVIDER, RADIUS, write_config
 
 
@@ -48,6 +48,17 @@ async def test_adding_twice_gives_a_second_code(private_folder: Path) -> None:
         assert [person["username"] for person in json.loads(listed.output)] == ["alice"]
 
 
+def test_the_code_is_not_suggested_as_an_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person who follows what is printed types the code where the process list does not show it."""
+    show_code("alice", {"code": "ABCDE12345"}, "http://localhost:8080", False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "activation code for alice: ABCDE12345",
+        "open http://localhost:8080/e#ABCDE12345 in a browser on this machine, or",
+        "pushgate device enroll --server http://localhost:8080  (it asks for the code)",
+    ]
+
+
 async def test_a_removed_user_is_gone(private_folder: Path) -> None:
     """An administrator who removes alice finds nobody of that name."""
     async with running_authority(private_folder) as authority:
@@ -56,6 +67,26 @@ async def test_a_removed_user_is_gone(private_folder: Path) -> None:
         missing = await run(authority, private_folder, "code", "alice")
         assert isinstance(missing.exception, PushgateError)
         assert missing.exception.message == "no user 'alice'"
+
+
+async def test_devices_are_listed_with_the_fingerprint_that_they_show(private_folder: Path) -> None:
+    """An administrator can compare what the new device shows with what the authority has."""
+    async with running_authority(private_folder) as authority:
+        added = json.loads((await run(authority, private_folder, "add", "alice", "--json")).output)
+        device = SigningDevice(authority.page_url, authority.http)
+        fingerprint = (await device.activate(added["code"]))["fingerprint"]
+        listed = json.loads((await run(authority, private_folder, "devices", "alice", "--json")).output)
+        assert [(each["label"], each["fingerprint"]) for each in listed] == [("test", fingerprint)]
+        assert fingerprint in (await run(authority, private_folder, "devices", "alice")).output
+
+
+async def test_a_revoked_device_answers_no_more(private_folder: Path) -> None:
+    """An administrator who revokes after a loss leaves nothing that could approve."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        assert (await run(authority, private_folder, "revoke", "alice", "--yes")).exit_code == 0
+        assert json.loads((await run(authority, private_folder, "devices", "alice", "--json")).output) == []
+        assert (await device.get("/device/v1/sessions")).status == 401
 
 
 async def test_removing_asks_first(private_folder: Path) -> None:
