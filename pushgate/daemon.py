@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -52,12 +53,20 @@ def set_up_logging(settings: LogSettings) -> None:
     )
 
 
+def raise_descriptor_limit() -> None:
+    """Use all the file descriptors that we may have: each waiting login holds one or two, and 1024 is the default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def serve(settings: Settings) -> None:
     """Run every part that the configuration names until SIGTERM or SIGINT; then withdraw what is pending.
 
     Raises:
         PushgateError: if a part cannot start.
     """
+    raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

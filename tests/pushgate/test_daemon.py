@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from pushgate.daemon import serve, set_up_logging
+from pushgate.daemon import raise_descriptor_limit, serve, set_up_logging
 from pushgate.settings import LogSettings, load_settings
 from tests.support.config import AUTHORITY, write_config
 from tests.support.processes import wait_until
@@ -61,3 +62,14 @@ def test_a_log_that_cannot_be_written_does_not_raise(form: str, monkeypatch: pyt
             full.flush()
         with contextlib.suppress(OSError):
             full.close()
+
+
+def test_all_descriptors_may_be_used() -> None:
+    """A daemon started with the default limit of 1024 descriptors can hold more logins than that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        raise_descriptor_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
