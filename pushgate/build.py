@@ -1,5 +1,6 @@
 """Settings become running parts, in the order that they need each other, and stop in the reverse order."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
-from pushgate.files import read_secret
+from pushgate.files import read_secret, read_trusted
 from pushgate.http import JsonClient
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
@@ -122,7 +123,7 @@ def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:
 
 
 def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
-    """Read the API key and the domain id.
+    """Read the API key and the domain id; check the CA's file.
 
     Raises:
         ConfigurationError: naming every file that cannot be used.
@@ -130,6 +131,8 @@ def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
     problems: list[PushgateError] = []
     key = read_word(settings.api_key_file, problems)
     domain = settings.domain_id or read_word(settings.domain_id_file, problems)
+    if settings.ca_file is not None:
+        check_ca_file(settings.ca_file, problems)
     if problems:
         raise ConfigurationError(problems)
     return key, domain
@@ -148,6 +151,17 @@ def read_word(path: Path | None, problems: list[PushgateError]) -> str:
         problems.append(PushgateError(f"{path}: holds other characters than letters and digits", "write it anew"))
         return ""
     return word.decode("ascii")
+
+
+def check_ca_file(path: Path, problems: list[PushgateError]) -> None:
+    """Check that nobody else chooses whom we trust, and that the file holds certificates."""
+    try:
+        certificates = read_trusted(path, secret=False, limit=1024 * 1024).decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    except (ssl.SSLError, ValueError):
+        problems.append(PushgateError(f"{path}: holds no certificates in PEM form", "give the CA's certificate"))
 
 
 def build_policy(settings: Settings) -> Policy:

@@ -3,6 +3,7 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -86,13 +87,30 @@ class LoginTcSettings(Section):
         """Require one domain and an address that a secret may be sent to."""
         if (self.domain_id is None) == (self.domain_id_file is None):
             raise ValueError("needs exactly one of domain_id and domain_id_file")
-        if self.url.startswith("unix:/"):
-            return self
-        if self.url.startswith("https://"):
-            return self
-        if self.url.startswith(("http://127.0.0.1:", "http://localhost:", "http://[::1]:")):
-            return self
+        if not self.url.startswith("unix:/"):
+            check_server(self.url)
+        return self
+
+
+def check_server(url: str) -> None:
+    """Refuse what is no plain ``scheme://host:port``, and plain HTTP to another machine.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not (parts.scheme == "https" and parts.hostname) and not local:
         raise ValueError("url must start with https:// or unix:/ (http:// only to this machine)")
+    if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("url must end behind the host or its port: the path is added, and the key has its own file")
+    if parts.port == 0:
+        raise ValueError("url must have a port from 1 to 65535")
+
+
+def yaml_word(value: Any) -> Any:
+    """Take ``off`` as it was written: YAML 1.1 reads it as false."""
+    return "off" if value is False else value
 
 
 def network(value: Any) -> Any:
@@ -112,7 +130,7 @@ class RadiusClient(Section):
     name: Name
     address: Network
     secret_file: AbsolutePath
-    message_authenticator: Literal["required", "auto", "off"] = "auto"
+    message_authenticator: Annotated[Literal["required", "auto", "off"], BeforeValidator(yaml_word)] = "auto"
     limit_proxy_state: bool = True
     status_server: bool = True
     if_unreachable: IfUnreachable = "deny"

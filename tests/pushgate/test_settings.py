@@ -81,6 +81,12 @@ def test_a_required_first_factor_is_not_guessed(private_folder: Path) -> None:
         ("if_unreachable: accept", "if_unreachabel: deny", "pam.services.sudo.if_unreachabel"),
         ("https://cloud", "http://cloud", "provider"),
         ("https://cloud.logintc.com", "unix:relative", "provider"),
+        ("https://cloud.logintc.com", "https://", "provider"),
+        ("https://cloud.logintc.com", "https://cloud.logintc.com/api", "provider"),
+        ("https://cloud.logintc.com", "https://user@cloud.logintc.com", "provider"),
+        ("https://cloud.logintc.com", "https://cloud.logintc.com:99999", "provider"),
+        ("https://cloud.logintc.com", "http://127.0.0.1:80@evil.example", "provider"),
+        ("https://cloud.logintc.com", "http://localhost.evil.example:80", "provider"),
         ("/etc/pushgate/api.key", "api.key", "provider.api_key_file"),
         ('"127.0.0.1:1812"', '"localhost:1812"', "radius.listen.0"),
         ('"127.0.0.1:1812"', '"127.0.0.1"', "radius.listen.0"),
@@ -96,6 +102,23 @@ def test_each_mistake_names_its_key(private_folder: Path, old: str, new: str, fa
     """An administrator who makes one mistake is shown its key."""
     found = faults(private_folder, GOOD.replace(old, new))
     assert fault in [line.split(": ")[1] for line in found]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[2001:db8::1]:8443", "https://auth.example/", "http://localhost:8080", "unix:/run/a.sock"]
+)
+def test_the_address_of_a_server_is_accepted(private_folder: Path, url: str) -> None:
+    """An administrator may name host and port of a server in every usual form."""
+    settings = load(private_folder, GOOD.replace("https://cloud.logintc.com", url))
+    assert settings.provider is not None
+    assert settings.provider.url == url
+
+
+def test_off_needs_no_quotes(private_folder: Path) -> None:
+    """An administrator who writes off as the documentation does is understood, though YAML reads it as false."""
+    settings = load(private_folder, GOOD.replace("{name: vpn,", "{name: vpn, message_authenticator: off,"))
+    assert settings.radius is not None
+    assert settings.radius.clients[0].message_authenticator == "off"
 
 
 def test_equal_networks_are_refused(private_folder: Path) -> None:
