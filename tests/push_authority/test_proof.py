@@ -1,6 +1,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_vector_of_the_contract_verifies() -> None:
         {"number": ""},
     ],
 )
-def test_vector_with_another_field_fails(changes: dict[str, str]) -> None:
+def test_vector_with_another_field_fails(changes: dict[str, Any]) -> None:
     """A signature is for its seven fields and no others."""
     assert not verifies(point(), signature(), replace(vector(), **changes).message())
 

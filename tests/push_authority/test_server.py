@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from push_authority import server
-from push_authority.errors import AuthorityError
+from push_authority.errors import AuthorityError, StoreFailedError
 from push_authority.server import Authority
 from tests.support.authority import RunningAuthority, options_for, running_authority
 
@@ -116,7 +116,7 @@ async def test_sweeper_survives_a_failing_store(private_folder: Path, monkeypatc
         async def sweep() -> None:
             if not attempts:
                 attempts.append(swept.clear)
-                raise server.StoreFailedError("database or disk is full")
+                raise StoreFailedError("database or disk is full")
             swept.set()
 
         monkeypatch.setattr(authority.authority.keeper, "sweep", sweep)
@@ -137,7 +137,7 @@ async def test_store_failure_is_told_as_unavailable(
     async def failing(work: Any) -> Any:
         calls.append(work)
         if len(calls) == 2:
-            raise server.StoreFailedError("disk I/O error")
+            raise StoreFailedError("disk I/O error")
         return await transact(work)
 
     monkeypatch.setattr(store, "transact", failing)

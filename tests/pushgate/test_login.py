@@ -17,4 +17,4 @@ def test_a_secret_is_not_in_the_repr() -> None:
 def test_a_login_cannot_be_changed() -> None:
     """A login stays what the front end saw."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        make_login().user = "root"  # type: ignore[misc]
+        make_login().user = "root"

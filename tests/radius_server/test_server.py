@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -22,7 +23,7 @@ from radius_server.duplicates import DuplicateTable
 from radius_server.server import Authenticate, RadiusServer
 from radius_server.status import BURST
 from radius_server.udp import Datagram
-from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, parse, verify_reply
+from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, MessageAuthenticatorMode, parse, verify_reply
 from tests.radius_server import vectors
 from tests.radius_server.test_wire import mutated
 from tests.support.radius import (
@@ -278,7 +279,7 @@ async def test_unknown_client() -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "off"])
-async def test_unsigned_request(mode: str) -> None:
+async def test_unsigned_request(mode: MessageAuthenticatorMode) -> None:
     """A NAS that cannot sign is answered, with a signature, unless it must sign."""
     async with running(replace(VECTORS, message_authenticator=mode)) as gate:
         await gate.send(vectors.PAP)
@@ -324,7 +325,7 @@ async def test_status_switched_off() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_pending": 3}, {"max_pending_per_client": 3}])
-async def test_limits(limits: dict[str, int]) -> None:
+async def test_limits(limits: dict[str, Any]) -> None:
     """A login beyond the limit is rejected at once and logged once; one that ends makes room for the next."""
     async with running(**limits) as gate:
         with capture_logs() as logs:

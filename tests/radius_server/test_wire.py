@@ -308,7 +308,7 @@ def mutated(chance: random.Random) -> bytes:
 def test_mutated_packets(seed: int) -> None:
     """A mutated packet is taken or raises the documented error, nothing else."""
     chance = random.Random(seed)
-    outcomes = set()
+    outcomes: set[object] = set()
     for _ in range(1000):
         try:
             outcomes.add(receive(mutated(chance)))

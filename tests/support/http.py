@@ -29,7 +29,7 @@ async def answering(answer: Answer, *, unix: str | None = None) -> AsyncIterator
         recorder.requests.append((request.method, request.path_qs, dict(request.headers), body))
         return await answer(request, body)
 
-    server = web.Server(handle)
+    server = web.Server(handle)  # type: ignore[arg-type]  # it gets a Request all the same
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     if unix:

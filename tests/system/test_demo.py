@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import approve_next, enrolled_page
+from tests.support.browser import approve_next, enrolled_page, running_browser
 from tests.support.gate import PUSHGATE
 from tests.support.processes import wait_until
 
@@ -52,7 +52,7 @@ async def test_the_demo_waits_for_a_browser_and_goes_on_serving(private_folder: 
         await asyncio.to_thread(wait_until, lambda: "/e#" in log.read_text(), 20, "the page's address")
         address = re.search(r"(http://localhost:\d+)/e#(\w+)", log.read_text())
         assert address is not None
-        async with enrolled_page(*address.groups()) as page:
+        async with running_browser() as browser, enrolled_page(browser, address[1], address[2]) as page:
             await approve_next(page)
             await asyncio.to_thread(wait_until, lambda: "still serving" in log.read_text(), 20, "the NAS's answer")
         assert "Access-Accept" in log.read_text()

@@ -85,7 +85,7 @@ async def native(authority: RunningAuthority, session: str) -> Any:
 
 def as_read(ctx: str) -> dict[str, Any]:
     """Return what a page must show of a ctx: every value that is not empty, as text, hidden characters visible."""
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in json.loads(ctx).items():
         if key == "attributes":
             values[key] = [{name: clean(text, 10**6) for name, text in pair.items()} for pair in value]
@@ -281,7 +281,7 @@ async def test_answer_is_changed_on_its_way(place: Place) -> None:
     async with place.alice() as (authority, page):
 
         async def turn(route: Route) -> None:
-            body = route.request.post_data_json
+            body = json.loads(route.request.post_data or "")
             await route.continue_(post_data=json.dumps({**body, "decision": "approved"}))
 
         await page.page.route("**/decision", turn)
@@ -461,8 +461,9 @@ async def test_small_screen(place: Place, scheme: Any) -> None:
         session = await authority.ask(native=True, **SUDO)
         await page.wait_for_request(session)
         heights = [
-            (await page.sheet.get_by_role("button", name=name).bounding_box() or {})["height"]
+            box["height"]
             for name in ("Deny", "Approve", "I did not start this")
+            if (box := await page.sheet.get_by_role("button", name=name).bounding_box())
         ]
         widths = [await page.page.evaluate("document.documentElement.scrollWidth")]
         await page.page.evaluate("document.documentElement.style.fontSize = '200%'")
