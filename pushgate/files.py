@@ -19,7 +19,9 @@ def read_trusted(path: Path, *, secret: bool, limit: int = 64 * 1024) -> bytes:
         ConfigurationError: for a missing or unreadable file, a wrong type, owner or mode, or an unsafe folder above.
     """
     try:
-        check_folders(path.parent)
+        # A relative path has parents, too; and behind a link lie other folders than before it.
+        check_folders(path.absolute().parent)
+        check_folders(path.absolute().parent.resolve())
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _refusal(
@@ -65,11 +67,13 @@ def check_folders(folder: Path) -> None:
             status = step.stat()
             mode = stat.S_IMODE(status.st_mode)
         if status.st_uid not in (0, os.geteuid()):
-            raise _refusal(step, f"is owned by user {status.st_uid}", f"chown root {step}")
+            raise _refusal(step, f"is owned by user {status.st_uid}", "put the file into a folder of root's")
         if status.st_uid == os.geteuid() and mode == 0o700:
             return
         if mode & 0o022:
-            raise _refusal(step, f"writable by others than its owner (mode {mode:04o})", f"chmod go-w {step}")
+            # /tmp and its like must stay as they are.
+            hint = "put the file elsewhere" if mode & stat.S_ISVTX else f"chmod go-w {step}"
+            raise _refusal(step, f"writable by others than its owner (mode {mode:04o})", hint)
 
 
 def _refusal(path: Path, message: str, hint: str) -> ConfigurationError:

@@ -84,8 +84,33 @@ def test_a_folder_in_which_others_could_swap_the_file_is_refused(private_folder:
     folder.mkdir()
     folder.chmod(0o1777)
     path = put(folder, 0o600)
-    with pytest.raises(ConfigurationError, match="writable by others"):
+    with pytest.raises(ConfigurationError, match="writable by others") as caught:
         read_trusted(path, secret=True)
+    assert caught.value.hint == "put the file elsewhere"
+
+
+def test_a_relative_path_does_not_hide_the_folders_above(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is named from inside its folder is refused for an unsafe folder above, as by its full path."""
+    shared, inner = private_folder / "shared", private_folder / "shared" / "inner"
+    inner.mkdir(parents=True)
+    inner.chmod(0o755)
+    shared.chmod(0o777)
+    put(inner, 0o600)
+    monkeypatch.chdir(inner)
+    with pytest.raises(ConfigurationError, match="shared: writable by others"):
+        read_trusted(Path("file"), secret=True)
+
+
+def test_a_linked_folder_does_not_hide_the_folders_above_it(private_folder: Path) -> None:
+    """A file behind a link to a folder is refused if others could swap a folder above the real one."""
+    shared, inner = private_folder / "shared", private_folder / "shared" / "inner"
+    inner.mkdir(parents=True)
+    inner.chmod(0o755)
+    shared.chmod(0o777)
+    put(inner, 0o600)
+    (private_folder / "link").symlink_to(inner)
+    with pytest.raises(ConfigurationError, match="shared: writable by others"):
+        read_trusted(private_folder / "link" / "file", secret=True)
 
 
 @pytest.mark.root
