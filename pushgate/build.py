@@ -15,7 +15,7 @@ from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
-from pushgate.files import read_secret, read_trusted
+from pushgate.files import check_socket_folder, read_secret, read_trusted
 from pushgate.http import JsonClient
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
@@ -35,7 +35,7 @@ from radius_server.server import RadiusOptions, RadiusServer
 log = structlog.get_logger()
 
 SHORT_SECRET = 12
-"""Shared secrets up to this length can be guessed offline from one captured packet."""
+"""Octets; shorter secrets can be guessed from one captured packet (draft-ietf-radext-deprecating-radius section 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:
 
 
 def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
-    """Read the API key and the domain id; check the CA's file.
+    """Read the API key and the domain id; check the CA's file and the socket's folder.
 
     Raises:
         ConfigurationError: naming every file that cannot be used.
@@ -133,6 +133,11 @@ def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
     domain = settings.domain_id or read_word(settings.domain_id_file, problems)
     if settings.ca_file is not None:
         check_ca_file(settings.ca_file, problems)
+    if settings.url.startswith("unix:"):
+        try:
+            check_socket_folder(Path(settings.url.removeprefix("unix:")))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
     if problems:
         raise ConfigurationError(problems)
     return key, domain

@@ -58,7 +58,21 @@ def check_status(path: Path, status: os.stat_result, *, secret: bool) -> None:
         raise _refusal(path, f"readable by others than its owner (mode {mode:04o})", f"chmod 600 {path}")
 
 
-def check_folders(folder: Path) -> None:
+def check_socket_folder(path: Path) -> None:
+    """Refuse a place where everybody could have put the socket of a server that we are about to trust.
+
+    The folder may be the server's own user's, and may be missing until that starts.
+
+    Raises:
+        ConfigurationError: naming the folder.
+    """
+    folder = path.parent.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    check_folders(folder, any_owner=True)
+
+
+def check_folders(folder: Path, *, any_owner: bool = False) -> None:
     """Refuse a folder in which somebody else could swap the file, up to ``/`` or our own 0700 folder."""
     for step in (folder, *folder.parents):
         status = step.lstat()
@@ -66,13 +80,13 @@ def check_folders(folder: Path) -> None:
         if stat.S_ISLNK(status.st_mode):
             status = step.stat()
             mode = stat.S_IMODE(status.st_mode)
-        if status.st_uid not in (0, os.geteuid()):
+        if not any_owner and status.st_uid not in (0, os.geteuid()):
             raise _refusal(step, f"is owned by user {status.st_uid}", "put the file into a folder of root's")
         if status.st_uid == os.geteuid() and mode == 0o700:
             return
         if mode & 0o022:
             # /tmp and its like must stay as they are.
-            hint = "put the file elsewhere" if mode & stat.S_ISVTX else f"chmod go-w {step}"
+            hint = "put it elsewhere" if mode & stat.S_ISVTX else f"chmod go-w {step}"
             raise _refusal(step, f"writable by others than its owner (mode {mode:04o})", hint)
 
 

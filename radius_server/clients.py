@@ -12,9 +12,6 @@ from radius_server.wire import MessageAuthenticatorMode
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-SHORT_SECRET = 12
-"""Octets; a secret of no more than these deserves a warning (draft-ietf-radext-deprecating-radius section 6.1)."""
-
 REMEMBERED_ADDRESSES = 4096
 """Addresses whose text is parsed once; the same few NASes and people come again and again."""
 

@@ -86,7 +86,7 @@ def test_a_folder_in_which_others_could_swap_the_file_is_refused(private_folder:
     path = put(folder, 0o600)
     with pytest.raises(ConfigurationError, match="writable by others") as caught:
         read_trusted(path, secret=True)
-    assert caught.value.hint == "put the file elsewhere"
+    assert caught.value.hint == "put it elsewhere"
 
 
 def test_a_relative_path_does_not_hide_the_folders_above(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

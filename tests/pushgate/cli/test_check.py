@@ -68,6 +68,21 @@ def test_a_ca_file_is_tried(private_folder: Path, content: bytes | None, mode: i
     assert faults(path) == [fault]
 
 
+def test_a_socket_that_anybody_could_serve_is_refused(private_folder: Path) -> None:
+    """An administrator who puts the authority's socket where everybody may write is told, or anybody could approve."""
+    shared = private_folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    path = write_config(private_folder, PROVIDER, RADIUS, url=f"unix:{shared}/authority.sock")
+    assert faults(path) == ["shared: writable by others than its owner (mode 1777)"]
+
+
+def test_the_folder_of_a_socket_may_come_later(private_folder: Path) -> None:
+    """An authority that makes its folder at its start may start after the check."""
+    path = write_config(private_folder, PROVIDER, RADIUS, url=f"unix:{private_folder}/later/authority.sock")
+    assert CliRunner().invoke(check, ["--config", str(path)]).exit_code == 0
+
+
 def test_files_that_the_authority_will_make_may_be_missing(private_folder: Path) -> None:
     """A first check before the first start does not complain about the authority's own files."""
     path = write_config(private_folder, PROVIDER, RADIUS, AUTHORITY)
