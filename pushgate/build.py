@@ -35,7 +35,7 @@ from radius_server.server import RadiusOptions, RadiusServer
 log = structlog.get_logger()
 
 SHORT_SECRET = 12
-"""Octets; shorter secrets can be guessed from one captured packet (draft-ietf-radext-deprecating-radius section 6.1)."""
+"""Octets; a secret of no more can be guessed from one packet (draft-ietf-radext-deprecating-radius section 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
