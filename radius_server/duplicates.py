@@ -4,8 +4,8 @@ A retransmission is the same Identifier from the same address and port with the 
 length. While the first packet is unanswered it is dropped; afterwards it gets the identical bytes again. The same
 Identifier with another authenticator is a new packet that displaces the old one, because the NAS has given up on it.
 
-The table must be asked only about packets whose Message-Authenticator was right, or forged ones could displace
-real ones. It holds no timer: the time is an argument.
+The table must never be asked about packets whose Message-Authenticator was wrong, and packets with and without one
+need different keys, or forged ones could displace real ones. It holds no timer: the time is an argument.
 """
 
 from collections import OrderedDict

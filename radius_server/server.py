@@ -187,7 +187,8 @@ class RadiusServer:
         """Answer a repeated packet as before, refuse what is no login, start a task for what is one."""
         self.counters.access_requests += 1
         packet = request.packet
-        key = (sock, datagram.peer, packet.identifier)
+        # Anybody can forge an unsigned packet: it must not displace a signed one.
+        key = (sock, datagram.peer, packet.identifier, request.signed)
         seen = self.duplicates.receive(key, packet.authenticator, len(packet.raw), now)
         if isinstance(seen, Repeated):
             self.counters.dup_access_requests += 1

@@ -224,6 +224,17 @@ async def test_forged_packet_displaces_nothing() -> None:
         assert gate.server.counters.bad_authenticators == 1
 
 
+async def test_forged_unsigned_packet_displaces_nothing() -> None:
+    """An attacker without the secret, who leaves the signature out, ends no login of a NAS that signs."""
+    async with running(VECTORS) as gate:
+        request = access_request("alice", identifier=7, secret=VECTORS.secret)
+        await gate.send(request)
+        await gate.send(bytes((1, 7)) + vectors.PAP[2:4] + bytes(16) + vectors.PAP[20:])
+        await gate.decide(0, ACCEPT)
+        assert verify_reply(request, await gate.nas.receive(), VECTORS.secret) == ACCESS_ACCEPT
+        assert gate.core.withdrawn == []
+
+
 async def test_answer_to_a_stubborn_core() -> None:
     """A core that answers although its login was given up sends nothing to the NAS."""
 
