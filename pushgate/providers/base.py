@@ -6,7 +6,7 @@ from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome
 
 WITHDRAW_SECONDS = 1.0
-"""How long a cancel may take: a NAS that waits 30 s has its answer after 28 s + this, also when the provider hangs."""
+"""How long a cancel may take: a NAS that waits 30 s has its answer after 28 s, a last look of 0.5 s and this."""
 
 
 class Provider(Protocol):
