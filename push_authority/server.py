@@ -20,7 +20,6 @@ from push_authority.api.tokens import TokenCalls
 from push_authority.api.users import UserCalls
 from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_key
 from push_authority.clock import Clock, SystemClock
-from push_authority.errors import StoreBusyError, StoreFailedError
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
 from push_authority.keeper import SWEEP_SECONDS, SessionKeeper
 from push_authority.listeners import BACKLOG, open_loopback, open_unix
@@ -142,8 +141,8 @@ class Authority:
             await self.keeper.clock.sleep(SWEEP_SECONDS)
             try:
                 await self.keeper.sweep()
-            except (StoreBusyError, StoreFailedError) as error:
-                log.error("sweep_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - without sweeps the counts only grow, until nobody is asked
+                log.error("sweep_failed", error=type(error).__name__, reason=str(error))
 
     async def stop(self) -> None:
         """Close both planes, then the store."""

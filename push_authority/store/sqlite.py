@@ -107,7 +107,11 @@ class SqliteStore(Store):
             return
         self.loop.call_soon_threadsafe(self.opened.set_result, None)
         while group := self.next_group():
-            outcomes = run_group(connection, group)
+            try:
+                outcomes = run_group(connection, group)
+            except Exception as error:  # noqa: BLE001 - without this thread everybody would wait for ever
+                # A failed ROLLBACK leaves its transaction open: the next BEGIN fails and rolls it back.
+                outcomes = [Raised(StoreFailedError(str(error))) for _ in group]
             self.loop.call_soon_threadsafe(resolve, group, outcomes)
         connection.close()
         self.loop.call_soon_threadsafe(self.ended.set_result, None)
@@ -137,9 +141,9 @@ def run_group(connection: sqlite3.Connection, group: list[Piece]) -> list[Any]:
         outcomes = [run_piece(connection, transaction, piece) for piece in group]
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        log.error("store_commit_failed", error=str(error), lost=len(group))
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        log.error("store_commit_failed", error=str(error), lost=len(group))
         return [Raised(StoreFailedError(str(error))) for _ in group]
     return outcomes
 

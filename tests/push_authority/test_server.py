@@ -1,5 +1,6 @@
 import asyncio
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -106,7 +107,12 @@ async def test_planes_are_optional(private_folder: Path) -> None:
         assert (await authority.http.get(authority.page_url)).status == 200
 
 
-async def test_sweeper_survives_a_failing_store(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [StoreFailedError("database or disk is full"), sqlite3.OperationalError("disk I/O error")]
+)
+async def test_sweeper_survives_a_failing_store(
+    private_folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """A sweep that fails is logged, and the next one happens."""
     monkeypatch.setattr(server, "SWEEP_SECONDS", 0.001)
     async with running_authority(private_folder) as authority:
@@ -116,7 +122,7 @@ async def test_sweeper_survives_a_failing_store(private_folder: Path, monkeypatc
         async def sweep() -> None:
             if not attempts:
                 attempts.append(swept.clear)
-                raise StoreFailedError("database or disk is full")
+                raise error
             swept.set()
 
         monkeypatch.setattr(authority.authority.keeper, "sweep", sweep)

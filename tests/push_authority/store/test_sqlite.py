@@ -57,6 +57,22 @@ class CommitFails(sqlite3.Connection):
         return super().execute(sql, *arguments)
 
 
+class RollbackFails(sqlite3.Connection):
+    """A connection whose first COMMIT and first ROLLBACK fail, as on a disk that is gone for a moment."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        """Open."""
+        super().__init__(*arguments, **keywords)
+        self.failing = {"COMMIT", "ROLLBACK"}
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        """Fail once each."""
+        if sql in self.failing:
+            self.failing.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *arguments)
+
+
 async def test_work_survives_reopening(private_folder: Path) -> None:
     """What was awaited is there when the file is opened again."""
     path = private_folder / "authority.db"
@@ -170,6 +186,25 @@ async def test_rollback_by_sqlite_itself_fails_the_group(private_folder: Path) -
     assert names(SqliteTransaction(connection)) == []
     assert run_group(connection, make_group(add("later"))) == ["later"]
     connection.close()
+
+
+async def test_writer_survives_a_failed_rollback(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When even the roll-back fails, who waits is told, nothing is kept, and the work after it is done."""
+    path = private_folder / "authority.db"
+    sqlite.open_database(path).close()
+
+    def open_failing(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, factory=RollbackFails)
+
+    monkeypatch.setattr(sqlite, "open_database", open_failing)
+    store = await SqliteStore.open(path)
+    async with asyncio.timeout(10):
+        for name in ("lost", "lost with the open transaction"):
+            with pytest.raises(StoreFailedError):
+                await store.transact(add(name))
+        await store.transact(add("one"))
+        assert await store.transact(names) == ["one"]
+        await store.close()
 
 
 async def test_full_disk_fails_and_recovers(store: SqliteStore) -> None:
