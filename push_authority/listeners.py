@@ -13,6 +13,9 @@ from push_authority.errors import AuthorityError
 BACKLOG = 4096
 """With aiohttp's 128, 5,000 hosts that connect at once take ten seconds instead of one."""
 
+OTHER_LOOPBACK = {socket.AF_INET: (socket.AF_INET6, "::1"), socket.AF_INET6: (socket.AF_INET, "127.0.0.1")}
+"""What else ``localhost`` may stand for."""
+
 
 def open_loopback(address: tuple[str, int], what: str) -> socket.socket:
     """Open a TCP listener on this machine; port 0 picks a free one.
@@ -31,12 +34,43 @@ def open_loopback(address: tuple[str, int], what: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        # At once: until somebody listens, others may bind the same port beside us, and the first to listen has it.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         reason = os.strerror(error.errno or 0).lower()
         raise AuthorityError(f"{what}: cannot listen on {host}:{port} ({reason})", "choose another port") from None
     listener.setblocking(False)
     return listener
+
+
+def open_page(address: tuple[str, int]) -> list[socket.socket]:
+    """Open the page's listener, and the same port of this machine's other loopback address.
+
+    Browsers try both addresses for ``localhost``, ``::1`` first. Whichever user of this machine got the other one
+    would be our origin: would see activation codes, and could sign with the keys of people's browsers.
+
+    Raises:
+        AuthorityError: as ``open_loopback``; also if somebody else listens on the other address.
+    """
+    page = open_loopback(address, "page")
+    family, host = OTHER_LOOPBACK[page.family]
+    if not is_usable(family, host):
+        return [page]
+    try:
+        return [page, open_loopback((host, page.getsockname()[1]), "page")]
+    except AuthorityError:
+        page.close()
+        raise
+
+
+def is_usable(family: socket.AddressFamily, host: str) -> bool:
+    """Whether this machine has a loopback address: a kernel may be without IPv6."""
+    try:
+        socket.create_server((host, 0), family=family).close()
+    except OSError:
+        return False
+    return True
 
 
 async def open_unix(path: Path) -> socket.socket:

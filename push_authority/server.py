@@ -22,7 +22,7 @@ from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_ke
 from push_authority.clock import Clock, SystemClock
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
 from push_authority.keeper import SWEEP_SECONDS, SessionKeeper
-from push_authority.listeners import BACKLOG, open_loopback, open_unix
+from push_authority.listeners import BACKLOG, open_loopback, open_page, open_unix
 from push_authority.sealing import Sealer
 from push_authority.store.base import Store, Transaction
 from push_authority.store.sqlite import SqliteStore
@@ -84,16 +84,17 @@ class Authority:
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(store.close)
             keyring = await store.transact(lambda tx: store_basics(tx, domain, api_key))
-            page = open_loopback(options.page, "page")
-            undo.callback(page.close)
-            host = f"localhost:{page.getsockname()[1]}"
+            pages = open_page(options.page)
+            for page in pages:
+                undo.callback(page.close)
+            host = f"localhost:{pages[0].getsockname()[1]}"
             keeper = SessionKeeper(store, clock, options.request_timeout, host)
             await keeper.sweep()
             authority = cls(store, keeper, keyring)
             undo.push_async_callback(authority.close_planes)
             await authority.open_integration_plane(options, sealer)
             identity = Identity(authority=host, name=options.organization)
-            await authority.open_public_plane(page, identity, sealer)
+            await authority.open_public_plane(pages, identity, sealer)
             undo.pop_all()
         authority.sweeper = asyncio.create_task(authority.sweep_on())
         log.info("authority_started", page=authority.page_url, socket=str(options.socket), port=authority.listen_port)
@@ -111,13 +112,14 @@ class Authority:
             self.listen_port = listener.getsockname()[1]
             await web.SockSite(runner, listener, backlog=BACKLOG).start()
 
-    async def open_public_plane(self, page: socket.socket, identity: Identity, sealer: Sealer) -> None:
-        """Serve page and device API on an open listener."""
-        port = page.getsockname()[1]
+    async def open_public_plane(self, pages: list[socket.socket], identity: Identity, sealer: Sealer) -> None:
+        """Serve page and device API on open listeners of one port."""
+        port = pages[0].getsockname()[1]
         hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
         calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper)
         runner = await self.add_runner(build_public_plane(hosts, Pages(WEB_FOLDER), *calls))
-        await web.SockSite(runner, page, backlog=BACKLOG).start()
+        for page in pages:
+            await web.SockSite(runner, page, backlog=BACKLOG).start()
         self.page_url = f"http://localhost:{port}"
 
     async def add_runner(self, application: web.Application) -> web.AppRunner:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from push_authority import listeners
 from push_authority.errors import AuthorityError
-from push_authority.listeners import open_loopback, open_unix
+from push_authority.listeners import open_loopback, open_page, open_unix
 
 
 def mode(path: Path) -> int:
@@ -96,3 +97,53 @@ def test_port_in_use_is_explained() -> None:
     with pytest.raises(AuthorityError, match=rf"listen: cannot listen on 127.0.0.1:{port} \(address already in use\)"):
         open_loopback(("127.0.0.1", port), "listen")
     first.close()
+
+
+@pytest.fixture
+def without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand 127.0.0.2 in for ``::1``, which not every kernel has."""
+    monkeypatch.setitem(listeners.OTHER_LOOPBACK, socket.AF_INET, (socket.AF_INET, "127.0.0.2"))
+
+
+def test_localhost_is_two_addresses() -> None:
+    """Each of the two addresses that browsers take for localhost guards the other."""
+    others = {family: address[1] for family, address in listeners.OTHER_LOOPBACK.items()}
+    assert others == {socket.AF_INET: "::1", socket.AF_INET6: "127.0.0.1"}
+
+
+@pytest.mark.usefixtures("without_ipv6")
+def test_page_takes_both_loopback_addresses() -> None:
+    """Another user of this machine cannot become http://localhost by listening on the other loopback address."""
+    pages = open_page(("127.0.0.1", 0))
+    port = pages[0].getsockname()[1]
+    assert [page.getsockname() for page in pages] == [("127.0.0.1", port), ("127.0.0.2", port)]
+    for host in ("127.0.0.1", "127.0.0.2"):
+        with pytest.raises(AuthorityError, match="address already in use"):
+            open_loopback((host, port), "thief")
+    for page in pages:
+        page.close()
+
+
+@pytest.mark.usefixtures("without_ipv6")
+def test_page_whose_other_address_is_taken_is_refused() -> None:
+    """The page is not served where a browser may reach somebody else by the same name, and its port is let go."""
+    with open_loopback(("127.0.0.2", 0), "thief") as thief:
+        port = thief.getsockname()[1]
+        with pytest.raises(AuthorityError) as refusal:
+            open_page(("127.0.0.1", port))
+        assert refusal.value.message == f"page: cannot listen on 127.0.0.2:{port} (address already in use)"
+        open_loopback(("127.0.0.1", port), "page").close()
+
+
+def test_page_does_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine without IPv6 the page has its one address."""
+    monkeypatch.setattr(listeners, "is_usable", lambda *_: False)
+    (listener,) = open_page(("127.0.0.1", 0))
+    assert listener.family == socket.AF_INET
+    listener.close()
+
+
+def test_missing_address_is_not_usable() -> None:
+    """An address that this machine has not got is found to be so."""
+    assert listeners.is_usable(socket.AF_INET, "127.0.0.1")
+    assert not listeners.is_usable(socket.AF_INET6, "2001:db8::1")

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import socket
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from push_authority import server
+from push_authority import listeners, server
 from push_authority.errors import AuthorityError, StoreFailedError
 from push_authority.server import Authority
 from tests.support.authority import RunningAuthority, options_for, running_authority
@@ -90,6 +91,17 @@ async def test_failed_start_leaves_nothing_open(private_folder: Path, changes: d
         await Authority.start(options_for(private_folder, **changes))
     async with running_authority(private_folder) as authority:
         assert (await authority.call("GET", "/ping")).status == 200
+
+
+async def test_page_answers_on_the_other_loopback_address(
+    private_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever address a browser takes for localhost, it is us who answer; 127.0.0.2 stands in for ``::1``."""
+    monkeypatch.setitem(listeners.OTHER_LOOPBACK, socket.AF_INET, (socket.AF_INET, "127.0.0.2"))
+    async with running_authority(private_folder) as authority:
+        host = authority.page_url.removeprefix("http://")
+        url = authority.page_url.replace("localhost", "127.0.0.2")
+        assert (await authority.http.get(url, headers={"Host": host})).status == 200
 
 
 async def test_open_folder_stops_the_start(private_folder: Path) -> None:
