@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 CODE_TRIES = 3
 
+TELLING = frozenset({Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED})
+"""Rejections that would tell a stranger who is enrolled, if they came sooner than that of an ignored push."""
+
 NO_ANSWER = "Nobody answered in time"
 MESSAGES = {
     Reason.APPROVED: "Approved",
@@ -117,8 +120,8 @@ class Authenticator:
 
         if verdict.reason is Reason.DENIED:
             self.cool_down.note_denial(login)
-        if verdict.reason is Reason.NOT_ENROLLED:
-            log.warning("not_enrolled", user=clean(login.user, 128), hint="pushgate user add NAME")
+        if verdict.reason in TELLING:
+            log.warning("nobody_asked", reason=verdict.reason.value, user=clean(login.user, 128))
             return await self.wait_as_if_ignored(verdict, deadline)
         return verdict
 

@@ -62,6 +62,7 @@ class UdpSocket:
         Raises:
             PushgateError: if that fails.
         """
+        self.reported: set[int | None] = set()
         six = ipaddress.ip_address(host).version == 6
         self.socket = socket.socket(
             socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
@@ -93,7 +94,10 @@ class UdpSocket:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                log.warning("radius_receive_failed", port=self.port, error=os.strerror(error.errno or 0))
+                if error.errno not in self.reported:
+                    # Once per kind: an error that lasts comes back at every wake-up.
+                    self.reported.add(error.errno)
+                    log.warning("radius_receive_failed", port=self.port, error=os.strerror(error.errno or 0))
                 return
             yield Datagram(octets, peer, [reply_info(level, kind, value) for level, kind, value in ancillary])
 

@@ -35,6 +35,8 @@ from pushgate.providers.logintc_wire import (
 log = structlog.get_logger()
 
 CALL_SECONDS = 5.0
+CREATE_SECONDS = 15.0
+"""Longer than other calls: giving up on a create that is only slow would reject a person who is being asked."""
 HOLD_SECONDS = 25
 """How long a server with ``wait`` may hold a question; it allows 0-30."""
 OUTLIVES_SECONDS = 2
@@ -99,6 +101,8 @@ class LoginTc(Provider):
             except RequestFailedError as failure:
                 return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
             self.stale = not facts.domain_known
+            if facts.request_timeout < deadline - self.clock.now():
+                log.warning("session_ends_early", request_timeout=facts.request_timeout, hint="lower login.timeout")
         send_command = facts.native if self.send_command is None else self.send_command
         if facts.native:
             remaining = math.ceil(deadline - self.clock.now()) + OUTLIVES_SECONDS
@@ -107,7 +111,7 @@ class LoginTc(Provider):
         else:
             body = v1_body(login, send_command=send_command)
         try:
-            reply = await self.call("POST", f"{self.domain}/sessions", deadline, body=body)
+            reply = await self.call("POST", f"{self.domain}/sessions", deadline, body=body, limit=CREATE_SECONDS)
         except RequestFailedError as failure:
             self.stale = True  # perhaps another server answers next time: meet it anew
             return Failed(failure.kind, asked=failure.sent, detail=f"create: {failure.detail}")
@@ -120,7 +124,7 @@ class LoginTc(Provider):
 
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
-        started = self.clock.now()
+        started, heard = self.clock.now(), False
         while True:
             asked_at = self.clock.now()
             hold = self.hold_seconds(deadline - asked_at)
@@ -129,8 +133,10 @@ class LoginTc(Provider):
                 return await self.claim(handle, outcome, deadline)
             if outcome is not None and not (isinstance(outcome, Failed) and outcome.kind in RETRIED):
                 return outcome
+            heard = heard or outcome is None
             if asked_at >= deadline:
-                return outcome or NO_ANSWER
+                # A server that said "pending" and then went away has asked a person who did not answer in time.
+                return NO_ANSWER if heard else outcome or NO_ANSWER
             now = self.clock.now()
             held = outcome is None and hold > 0 and now - asked_at >= hold / 2
             if not held:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from pushgate.authenticator import TELLING
 from pushgate.decision import Reason
 from pushgate.login import Origin, OriginSource, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Pending
@@ -71,7 +72,7 @@ async def test_a_hung_provider_cannot_pass_the_deadline() -> None:
     assert core.provider.calls == ["begin alice", "cancel s1"]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.NOT_ENROLLED])
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if Reason(kind.value) not in TELLING])
 async def test_every_failure_denies_where_nothing_else_is_configured(kind: FailureKind) -> None:
     """A provider that fails in any way lets nobody in by default."""
     core = Core(Failed(kind, asked=False))
@@ -140,14 +141,15 @@ async def test_an_unknown_account_takes_as_long_as_an_ignored_push_and_asks_nobo
     assert core.provider.calls == []
 
 
-async def test_a_user_without_a_device_takes_as_long_as_an_ignored_push() -> None:
-    """A stranger cannot tell who is enrolled."""
-    core = Core(Failed(FailureKind.NOT_ENROLLED, asked=False))
+@pytest.mark.parametrize("kind", [FailureKind.NOT_ENROLLED, FailureKind.LOCKED, FailureKind.RATE_LIMITED])
+async def test_what_only_enrolled_people_cause_takes_as_long_as_an_ignored_push(kind: FailureKind) -> None:
+    """A stranger cannot tell by the time of the rejection who is enrolled."""
+    core = Core(Failed(kind, asked=False))
     login = core.start(make_login())
     await core.clock.advance(59.9)
     assert not login.done()
     await core.clock.advance(0.2)
-    assert (await login).reason is Reason.NOT_ENROLLED
+    assert (await login).reason.value == kind.value
 
 
 @pytest.mark.parametrize(

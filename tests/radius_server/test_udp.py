@@ -116,10 +116,11 @@ def test_send_failure(listener: UdpSocket) -> None:
 
 
 def test_receive_failure(listener: UdpSocket) -> None:
-    """A socket that fails yields nothing and says so."""
+    """A socket that keeps failing yields nothing and says so once."""
     listener.close()
     with capture_logs() as logs:
-        assert list(listener.receive()) == []
+        for _ in range(3):
+            assert list(listener.receive()) == []
     assert logs == [
         {
             "event": "radius_receive_failed",

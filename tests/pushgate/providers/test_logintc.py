@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 
 from pushgate.clock import FakeClock
 from pushgate.http import Reply
@@ -259,6 +260,20 @@ async def test_a_server_that_stays_away_is_unavailable_but_may_have_asked() -> N
     result = await Bench(poll=[outage()]).wait(5)
     assert isinstance(result, Failed)
     assert (result.kind, result.asked) == (FailureKind.UNAVAILABLE, True)
+
+
+async def test_a_server_that_goes_away_after_pending_has_expired() -> None:
+    """A person who was asked and did not answer has let the login expire, although the server went away meanwhile."""
+    result = await Bench(poll=[state("pending"), outage()]).wait(5)
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.EXPIRED
+
+
+async def test_a_session_that_ends_before_our_deadline_is_warned_about() -> None:
+    """An administrator whose login time-out exceeds the domain's hears of it."""
+    with structlog.testing.capture_logs() as logs:
+        await Bench(domain=Reply(200, {"requestTimeout": 45})).begin()
+    assert [(entry["event"], entry["request_timeout"]) for entry in logs] == [("session_ends_early", 45)]
 
 
 def test_polls_are_a_second_apart_and_two_after_half_a_minute() -> None:
