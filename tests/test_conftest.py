@@ -162,6 +162,7 @@ def test_forgets():
     child = subprocess.Popen(["sleep", "20"])
 """
     (tmp_path / "end_child.py").write_text(
+        "import tests.support.traces\ntests.support.traces.PATIENCE = 1\n"
         "def pytest_unconfigure():\n    import test_it\n    test_it.child.kill(); test_it.child.wait()\n"
     )
     result = run_tests(
