@@ -13,6 +13,7 @@ from push_authority.errors import AuthorityError
 BACKLOG = 4096
 """With aiohttp's 128, 5,000 hosts that connect at once take ten seconds instead of one."""
 
+UNREAD_SECONDS = 10
 OTHER_LOOPBACK = {socket.AF_INET: (socket.AF_INET6, "::1"), socket.AF_INET6: (socket.AF_INET, "127.0.0.1")}
 """What else ``localhost`` may stand for."""
 
@@ -33,6 +34,8 @@ def open_loopback(address: tuple[str, int], what: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Also for every connection made here: who takes no answer for so long is cut off, with all that waits for it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         listener.bind((host, port))
         # At once: until somebody listens, others may bind the same port beside us, and the first to listen has it.
         listener.listen(BACKLOG)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import structlog
 from aiohttp import web
@@ -20,6 +21,7 @@ from push_authority.api.tokens import TokenCalls
 from push_authority.api.users import UserCalls
 from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_key
 from push_authority.clock import Clock, SystemClock
+from push_authority.connections import bounded, http_log
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
 from push_authority.keeper import SWEEP_SECONDS, SessionKeeper
 from push_authority.listeners import BACKLOG, open_loopback, open_page, open_unix
@@ -34,6 +36,10 @@ KEEPALIVE_SECONDS = 10
 
 LINGER_SECONDS = 2
 SHUTDOWN_SECONDS = 1
+MAX_CALLERS = 20_000
+"""Connections to the integration plane: each long poll of a host holds one."""
+MAX_VISITORS = 4096
+"""Connections to the public plane; a browser has two or three."""
 WEB_FOLDER = Path(__file__).parent / "web"
 
 
@@ -67,6 +73,7 @@ class Authority:
         self.listen_port: int | None = None
         self.unix_socket: Path | None = None
         self.runners: list[web.AppRunner] = []
+        self.listeners: list[asyncio.Server] = []
         self.sweeper: asyncio.Task[None] | None = None
 
     @classmethod
@@ -105,12 +112,12 @@ class Authority:
         calls = SessionCalls(self.keeper, options.organization), UserCalls(self.keeper), TokenCalls(self.keeper, sealer)
         runner = await self.add_runner(build_integration_plane(self.keyring, *calls))
         if options.socket:
-            await web.SockSite(runner, await open_unix(options.socket), backlog=BACKLOG).start()
+            await self.listen(runner, await open_unix(options.socket), MAX_CALLERS)
             self.unix_socket = options.socket
         if options.listen:
             listener = open_loopback(options.listen, "listen")
             self.listen_port = listener.getsockname()[1]
-            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+            await self.listen(runner, listener, MAX_CALLERS)
 
     async def open_public_plane(self, pages: list[socket.socket], identity: Identity, sealer: Sealer) -> None:
         """Serve page and device API on open listeners of one port."""
@@ -119,7 +126,7 @@ class Authority:
         calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper)
         runner = await self.add_runner(build_public_plane(hosts, Pages(WEB_FOLDER), *calls))
         for page in pages:
-            await web.SockSite(runner, page, backlog=BACKLOG).start()
+            await self.listen(runner, page, MAX_VISITORS)
         self.page_url = f"http://localhost:{port}"
 
     async def add_runner(self, application: web.Application) -> web.AppRunner:
@@ -132,10 +139,17 @@ class Authority:
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=SHUTDOWN_SECONDS,
             auto_decompress=False,
+            logger=http_log,
         )
         await runner.setup()
         self.runners.append(runner)
         return runner
+
+    async def listen(self, runner: web.AppRunner, listener: socket.socket, limit: int) -> None:
+        """Serve what comes in through an open listener."""
+        connect = bounded(cast(web.Server, runner.server), limit, str(listener.getsockname()))
+        server = await asyncio.get_running_loop().create_server(connect, sock=listener, backlog=BACKLOG)
+        self.listeners.append(server)
 
     async def sweep_on(self) -> None:
         """Expire and forget sessions once a second, whatever happens."""
@@ -159,6 +173,8 @@ class Authority:
 
     async def close_planes(self) -> None:
         """Stop listening and end what is open."""
+        for listener in self.listeners:
+            listener.close()
         for runner in self.runners:
             await runner.cleanup()
         if self.unix_socket:

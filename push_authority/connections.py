@@ -1,0 +1,53 @@
+"""What a plane allows whoever connects: a bounded number of connections, and none of their bytes in the log."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+from aiohttp import web
+from typing_extensions import override
+
+log = structlog.get_logger()
+
+
+class Refusal(asyncio.Protocol):
+    """A connection for which there is no room."""
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()
+
+
+def bounded(server: web.Server, limit: int, plane: str) -> Callable[[], asyncio.Protocol]:
+    """Return what makes the protocol of each new connection; beyond ``limit`` they are closed at once.
+
+    Without a bound any user of this machine could take all descriptors and the memory of the whole daemon.
+    """
+    full = False
+
+    def connect() -> asyncio.Protocol:
+        nonlocal full
+        was_full, full = full, len(server.connections) >= limit
+        if full and not was_full:
+            log.warning("connections_full", plane=plane, limit=limit)
+        return Refusal() if full else server()
+
+    return connect
+
+
+class WithoutBytes(logging.Filter):
+    """Leaves of an exception only its kind: aiohttp quotes the header that it cannot read, be it an API key."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[0]:
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+http_log = logging.getLogger("push_authority.http")
+"""For aiohttp, of which we neither write nor know all messages."""
+http_log.addFilter(WithoutBytes())
