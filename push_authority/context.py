@@ -3,9 +3,13 @@
 import json
 from dataclasses import dataclass
 
+from push_authority.errors import bad_request
 from push_authority.text import visible
 
 MAX_ATTRIBUTES = 20
+MAX_CTX = 32 * 1024
+"""Characters; hidden ones become up to ten each, and devices refuse to show what is larger than twice this: then
+nobody could answer, and what waits behind it would wait in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,11 @@ class Asker:
 
 
 def build_ctx(context: Context, asker: Asker, user: str, created: float, expires: float) -> str:
-    """Return the JSON text; hidden characters become escapes here, before anything is hashed or shown."""
+    """Return the JSON text; hidden characters become escapes here, before anything is hashed or shown.
+
+    Raises:
+        ApiError: written out like this it is longer than devices show.
+    """
     fields = {
         "v": 1,
         "authority": asker.authority,
@@ -53,4 +61,7 @@ def build_ctx(context: Context, asker: Asker, user: str, created: float, expires
         "client_nonce": context.client_nonce,
         "client": visible(asker.client),
     }
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    ctx = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    if len(ctx) > MAX_CTX:
+        raise bad_request(f"the login takes more than {MAX_CTX} characters with hidden ones written out")
+    return ctx

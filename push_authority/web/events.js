@@ -5,7 +5,7 @@ const SHORTEST_PAUSE = 1_000;
 const LONGEST_PAUSE = 15_000;
 const SILENCE = 45_000; // the authority sends a comment every 15 s
 const CONNECT = 15_000;
-const LONGEST_LINE = 64 * 1024;
+const LONGEST_LINE = 256 * 1024; // a ctx is half of 64 KiB; inside an event each backslash stands twice
 
 /**
  * Follow the stream until signal is aborted. changed() is called after each connect and at each event,

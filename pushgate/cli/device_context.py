@@ -1,7 +1,6 @@
 """A login as the authority describes it: read strictly, because what is signed must be what was shown."""
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,9 @@ from pushgate.text import clean
 
 MAX_CONTEXT = 64 * 1024
 """Characters of one ``ctx``; the authority's own largest is about half of this."""
+
+MAX_SECONDS = 86_400
+"""A login waits for minutes."""
 
 MAX_SHOWN = 4096
 """Characters of one value; the authority allows 512, which grow when hidden characters are made visible."""
@@ -44,7 +46,8 @@ def read_pending(data: Any) -> PendingLogin:
     session, ctx, nonce, expires_in = (data.get(key) for key in ("id", "ctx", "nonce", "expires_in"))
     if not (isinstance(session, str) and isinstance(ctx, str) and isinstance(nonce, str)):
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not math.isfinite(expires_in):
+    # The comparison also refuses NaN, and a number that is too large to be a float.
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not 0 <= expires_in <= MAX_SECONDS:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
     if not is_id(session) or len(nonce) > 64:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")

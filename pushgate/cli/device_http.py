@@ -19,7 +19,8 @@ TOTAL_TIMEOUT = 30.0
 EVENT_TIMEOUT = 45.0
 """Seconds of silence that end an event stream: the authority sends a comment every 15."""
 MAX_ANSWER = 1024 * 1024
-MAX_EVENT_LINE = 64 * 1024
+MAX_EVENT_LINE = 256 * 1024
+"""Bytes; more than the longest ``ctx`` with each of its characters escaped once more."""
 
 
 class UnreachableError(PushgateError):

@@ -1,6 +1,9 @@
 import json
 
-from push_authority.context import Asker, Context, build_ctx
+import pytest
+
+from push_authority.context import MAX_CTX, Asker, Context, build_ctx
+from push_authority.errors import ApiError
 
 ASKER = Asker("localhost:8080", "Staff", "default")
 
@@ -41,3 +44,15 @@ def test_ctx_shows_hidden_characters() -> None:
     assert not any(character in ctx for character in "\u202e\x1b\u200b")
     assert ctx.count(r"rm\\u202e -rf\\x1b[0m\\u200b") == 11
     assert json.loads(ctx)["command"] == r"rm\u202e -rf\x1b[0m\u200b"
+
+
+@pytest.mark.parametrize(("hidden", "refused"), [("\\", False), ("w", False), ("\x1b", True), ("\U000e0001", True)])
+def test_no_ctx_is_too_large_to_be_shown(hidden: str, refused: bool) -> None:
+    """A login that its hidden characters blow up is refused; the longest one of plain text is not."""
+    context = Context(command=hidden * 1024, attributes=((hidden * 64, hidden * 512),) * 20)
+    if refused:
+        with pytest.raises(ApiError) as refusal:
+            build_ctx(context, ASKER, "alice", 1, 2)
+        assert (refusal.value.status, refusal.value.code) == (400, "badrequest")
+    else:
+        assert len(build_ctx(context, ASKER, "alice", 1, 2)) <= MAX_CTX

@@ -34,6 +34,8 @@ def test_pending_login() -> None:
         {"expires_in": True},
         {"expires_in": float("nan")},
         {"expires_in": "57"},
+        {"expires_in": 10**400},
+        {"expires_in": -1},
     ],
     ids=str,
 )
