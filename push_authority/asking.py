@@ -13,6 +13,8 @@ from push_authority.sessions import Session, State, find_repeated, insert_sessio
 from push_authority.store.base import Transaction
 
 MAX_PENDING_PER_USER = 32
+MAX_PENDING_PER_ORIGIN = 8
+"""Of one person from one address: who knows a name and has one address cannot take all the room of that person."""
 MAX_PENDING = 20_000
 MAX_KEPT = 200_000
 """Final sessions that wait for the end of their retention: what one key could make in ten minutes without pause."""
@@ -64,8 +66,8 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
         state, reason = State.DENIED, "bad_code"
     elif not devices_of(tx, person.id, domain.id):
         raise not_found("token")
-    elif len(pending_of(tx, now, person.id, domain.id)) >= MAX_PENDING_PER_USER:
-        raise rate_limited("this user has too many pending sessions", retry_after=10)
+    else:
+        check_room(pending_of(tx, now, person.id, domain.id), question.context.ip)
     asker = Asker(authority, domain.name, question.api_key.name)
     session = Session(
         id=secrets.token_hex(20),
@@ -86,6 +88,18 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
     )
     insert_session(tx, session, question.idempotency_key, question.body_hash)
     return Begun(session, new=True)
+
+
+def check_room(pending: list[Session], origin: str) -> None:
+    """Refuse one more session of a person from an address.
+
+    Raises:
+        ApiError: too many are pending, in all or from this address.
+    """
+    if len(pending) >= MAX_PENDING_PER_USER:
+        raise rate_limited("this user has too many pending sessions", retry_after=10)
+    if sum(session.origin == origin for session in pending) >= MAX_PENDING_PER_ORIGIN:
+        raise rate_limited("this user has too many pending sessions from this address", retry_after=10)
 
 
 def join(tx: Transaction, now: float, question: Question) -> Session | None:

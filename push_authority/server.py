@@ -10,7 +10,7 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from push_authority import people
+from push_authority import activation, people, sessions
 from push_authority.api.device import DeviceCalls, Identity
 from push_authority.api.events import EventCalls
 from push_authority.api.integration import build_integration_plane
@@ -90,6 +90,8 @@ class Authority:
         store = await SqliteStore.open(options.folder / "authority.db")
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(store.close)
+            now, longest = clock.now(), options.request_timeout
+            await store.transact(lambda tx: limit_lifetimes(tx, now, longest))
             keyring = await store.transact(lambda tx: store_basics(tx, domain, api_key))
             pages = open_page(options.page)
             for page in pages:
@@ -180,6 +182,12 @@ class Authority:
         if self.unix_socket:
             # Nobody else can have taken the name: we still hold the lock on the database.
             self.unix_socket.unlink(missing_ok=True)
+
+
+def limit_lifetimes(tx: Transaction, now: float, longest: float) -> None:
+    """Bring what is stored into the time of this run, which the machine's clock at its start has set."""
+    sessions.limit_lifetimes(tx, now, longest)
+    activation.limit_lifetimes(tx, now)
 
 
 def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> Keyring:

@@ -212,6 +212,12 @@ def expire(tx: Transaction, now: float) -> list[Final]:
     return finals
 
 
+def limit_lifetimes(tx: Transaction, now: float, longest: float) -> None:
+    """Let nothing from before a restart live longer than it may: the machine's clock may have gone back meanwhile."""
+    tx.execute("UPDATE session SET expires = ? WHERE state = 'pending' AND expires > ?", now + longest, now + longest)
+    tx.execute("UPDATE session SET finished = ? WHERE state <> 'pending' AND finished > ?", now, now)
+
+
 def forget(tx: Transaction, finished_before: float) -> int:
     """Delete sessions whose retention has ended; at most ``SWEEP_LIMIT`` in one call."""
     sql = """DELETE FROM session WHERE seq IN

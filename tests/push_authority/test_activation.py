@@ -103,8 +103,9 @@ async def test_code_sealed_under_another_key_is_replaced(town: Town) -> None:
     assert pending.code != code
 
 
-def test_guessing_ends_soon() -> None:
-    """A source is stopped after 5 wrong codes, all together after 20; ten minutes later they may try again."""
+def test_guessing_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source is stopped after 5 wrong codes, all together at a bound; ten minutes later they may try again."""
+    monkeypatch.setattr(activation, "WRONG_IN_ALL", 20)
     wrong, now = WrongCodes(), 1000.0
     for _ in range(5):
         wrong.check(now, "192.0.2.1")
@@ -120,3 +121,18 @@ def test_guessing_ends_soon() -> None:
     assert len(wrong.wrong) == 20
     wrong.check(now + 600, "203.0.113.1")
     wrong.check(now + 600, "192.0.2.1")
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "::1"])
+def test_nobody_locks_out_this_machine(source: str) -> None:
+    """Another user of the machine who types nonsense a hundred times keeps nobody there from enrolling."""
+    wrong = WrongCodes()
+    for _ in range(100):
+        wrong.add(1000.0, source)
+    wrong.check(1001.0, source)
+
+
+def test_guessing_is_hopeless() -> None:
+    """All tries that the bound lets through while a code lives find it with odds of less than one to 500 million."""
+    tries = activation.WRONG_IN_ALL * activation.LIFETIME / activation.WRONG_WINDOW
+    assert tries * 500_000_000 < len(activation.ALPHABET) ** activation.CODE_LENGTH

@@ -79,6 +79,18 @@ async def test_pending_sessions_per_person_are_bounded(town: Town, monkeypatch: 
     await begin(town)
 
 
+async def test_one_address_does_not_take_all_room(town: Town) -> None:
+    """Who asks without end from one address locks out neither the person at another one nor one without address."""
+    attacker, person = Context("sshd", ip="198.51.100.9"), Context("sshd", ip="203.0.113.7")
+    for _ in range(asking.MAX_PENDING_PER_ORIGIN):
+        await begin(town, context=attacker)
+    assert await refused(town, context=attacker) == (429, "ratelimited")
+    await begin(town, context=person)
+    await begin(town, context=Context("sudo"))
+    await town.clock.advance(60)
+    await begin(town, context=attacker)
+
+
 async def test_repeated_question_joins_the_pending_one(town: Town) -> None:
     """The same key with the same body is the same session; with another body or domain it is refused."""
     key = {"idempotency_key": "attempt-1", "body_hash": b"same"}

@@ -3,6 +3,7 @@ import os
 import socket
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from push_authority import listeners, server
+from push_authority.clock import FakeClock
 from push_authority.errors import AuthorityError, StoreFailedError
 from push_authority.server import Authority
-from tests.support.authority import RunningAuthority, options_for, running_authority
+from tests.support.authority import NATIVE, RunningAuthority, options_for, running_authority
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -46,6 +48,29 @@ async def test_restart_keeps_what_there_is(private_folder: Path) -> None:
         device.page_url, device.http = authority.page_url, authority.http
         assert (await device.decide(session, "approved")).status == 200
         assert await authority.state(session) == "approved"
+
+
+async def test_clock_set_back_lets_nothing_live_longer(private_folder: Path) -> None:
+    """After a restart with the clock an hour back, what was pending blocks nobody beyond the time it may have."""
+    start = time.time()
+    async with running_authority(private_folder, FakeClock(start + 3600)) as authority:
+        await authority.add_user("bob")
+        device = await authority.enrol("alice")
+        old = await authority.ask("alice")
+        decided = await authority.ask("alice", ipAddress="203.0.113.7")
+        await authority.call("DELETE", f"/domains/{{d}}/sessions/{decided}")
+    clock = FakeClock(start)
+    async with running_authority(private_folder, clock) as authority:
+        device.page_url, device.http = authority.page_url, authority.http
+        assert [session["expires_in"] for session in await device.sessions()] == [60]
+        bob = (await authority.call("GET", "/users?username=bob")).json["id"]
+        token = await authority.call("GET", f"/domains/{{d}}/users/{bob}/token", accept=NATIVE)
+        assert token.json["expires_in"] == 24 * 3600
+        clock.time += 60
+        assert await authority.state(old) == "expired"
+        clock.time += 541
+        await authority.authority.keeper.sweep()
+        assert (await authority.call("GET", f"/domains/{{d}}/sessions/{decided}")).status == 404
 
 
 async def test_exchanged_key_file_ends_the_old_key(private_folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from push_authority.activation import WRONG_PER_SOURCE
+from push_authority import activation
 from push_authority.proof import fingerprint
 from tests.support.authority import NATIVE, RunningAuthority, SigningDevice, b64, fetch
 
@@ -79,17 +79,26 @@ async def test_broken_activation_uses_no_code(authority: RunningAuthority, chang
     await device.activate(code)
 
 
-async def test_guessing_codes_ends(authority: RunningAuthority) -> None:
-    """After five wrong codes, sent one by one or all at once, the source must wait, even with a right code."""
+async def test_guessing_codes_ends(authority: RunningAuthority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After too many wrong codes, sent one by one or all at once, everybody must wait, even with a right code."""
+    monkeypatch.setattr(activation, "WRONG_IN_ALL", 5)
     _, code = await authority.add_user("alice")
     device = SigningDevice(authority.page_url, authority.http)
     guesses = [device.activation("2222222" + "abc"[number % 3] * 3) for number in range(12)]
     replies = await asyncio.gather(*(device.post("/device/v1/activate", guess) for guess in guesses))
-    statuses = sorted(reply.status for reply in replies)
-    assert statuses == [404] * WRONG_PER_SOURCE + [429] * (12 - WRONG_PER_SOURCE)
+    assert sorted(reply.status for reply in replies) == [404] * 5 + [429] * 7
     reply = await device.post("/device/v1/activate", device.activation(code))
     assert (reply.status, reply.code) == (429, "ratelimited")
     assert 0 < int(reply.headers["Retry-After"]) <= 601
+
+
+async def test_nonsense_locks_nobody_out(authority: RunningAuthority) -> None:
+    """While another user of the machine types wrong codes, a right one is accepted."""
+    _, code = await authority.add_user("alice")
+    device = SigningDevice(authority.page_url, authority.http)
+    for _ in range(25):
+        assert (await device.post("/device/v1/activate", device.activation("2222222222"))).status == 404
+    assert (await device.post("/device/v1/activate", device.activation(code))).status == 200
 
 
 async def test_many_enrol_at_once(authority: RunningAuthority) -> None:
