@@ -9,7 +9,7 @@ from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Need
 from pushgate.providers.base import Provider
 from pushgate.tasks import finish
 
-PUSH_SENT = "Approval requested. Please answer on your phone or in your browser."
+PUSH_SENT = "Approval requested. Please answer in your browser or terminal."
 LAST_LOOK_SECONDS = 0.5
 """What a provider may take after the deadline for its last look at the session."""
 

@@ -35,6 +35,32 @@ def test_make_demo_answers_by_itself(answer: str, last: str) -> None:
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, last), result.stdout + result.stderr
 
 
+VARIABLE = (
+    r"pushgate-demo-\w+",
+    r"(?<=activation code )\w+",
+    r"(?<=fingerprint )\w+",
+    r"(?<=localhost:)\d+",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+    r"(?<=Nonce of the asker: ).*",
+)
+
+
+def without_variables(text: str) -> list[str]:
+    """Drop what is another in each run."""
+    for pattern in VARIABLE:
+        text = re.sub(pattern, "…", text)
+    return text.splitlines()
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    """A reader of the README sees the demo's real output."""
+    transcript = (ROOT / "README.md").read_text().partition("$ DEMO_ANSWER=approve make demo\n")[2].partition("```")[0]
+    shown = subprocess.run(
+        [PUSHGATE, "demo", "--answer", "approve"], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert without_variables(transcript) == without_variables(shown.stdout)
+
+
 def test_an_unknown_answer_is_refused() -> None:
     """A newcomer who misspells the answer is told the possible ones."""
     result = subprocess.run([PUSHGATE, "demo", "--answer", "yes"], capture_output=True, text=True, check=False)
