@@ -13,7 +13,7 @@ from push_authority.sessions import Session, State, find_repeated, insert_sessio
 from push_authority.store.base import Transaction
 
 MAX_PENDING_PER_USER = 32
-MAX_PENDING_PER_ORIGIN = 8
+MAX_PENDING_PER_ORIGIN = 16
 """Of one person from one address: who knows a name and has one address cannot take all the room of that person."""
 MAX_PENDING = 20_000
 MAX_KEPT = 200_000

@@ -74,7 +74,7 @@ const ENGLISH = {
   number_required: "Number needed",
   client_nonce: "Nonce of the asker",
   v: "Version",
-  queued: "Waiting behind this one: {count} more of the same kind, from {origins}. Your answer here does not answer them.",
+  queued: "Waiting behind this one: {count} more of the same kind, from {origins}. Approve and Deny do not answer them; a report denies them too.",
   changed: "This request has changed while it was on your screen. Read it again.",
 
   approve: "Approve",

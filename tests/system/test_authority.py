@@ -165,11 +165,16 @@ async def test_second_process_is_refused_the_database(private_folder: Path) -> N
         assert b"another process has it open" in second.stderr
 
 
+def on_host(host: int) -> dict[str, str]:
+    """Return a context whose service is this host's own: each session is shown at once."""
+    return {"service": f"host{host}"}
+
+
 async def test_thousand_waits_wake_together(authority: RunningAuthority) -> None:
     """A thousand long polls are held, and each is answered when its session is decided."""
     devices = [await authority.enrol(f"user{number}") for number in range(50)]
     sessions = [
-        (await authority.ask(f"user{number}", native=True, context={"service": f"host{host}"}), device)
+        (await authority.ask(f"user{number}", native=True, ipAddress=f"192.0.2.{host}", context=on_host(host)), device)
         for number, device in enumerate(devices)
         for host in range(20)
     ]
