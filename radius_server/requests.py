@@ -57,13 +57,15 @@ def read_login(request: Request, join_secret: bytes) -> Login | Refusal:
         password = read_password(attributes, request)
         machines = (request.source, request.local, *read_nas_addresses(attributes))
         origin = generic_origin(attributes, machines)
-        discriminator = read_discriminator(attributes)
+        session, port = read_session(attributes), read_port(attributes)
     except BadMessageError as error:
         credential = error.reason in HINTS
         return Refusal(error.reason, HINTS.get(error.reason, error.message), credential=credential)
     place = origin.address or read_nas_name(attributes) or str(request.source)
-    joinable = origin.address is not None or discriminator
-    key = make_join_key(join_secret, client.name, user, place, discriminator, password) if joinable else None
+    # With first factor none the password is no secret. Who shares an address (behind one router), or a port (an
+    # appliance that sends the same one for everybody), would otherwise ride on the approval of the real user.
+    joinable = session or (port and origin.address is not None)
+    key = make_join_key(join_secret, client.name, user, place, session or port, password) if joinable else None
     return Login(
         user=user,
         service=client.name,
@@ -130,15 +132,17 @@ def read_nas_name(attributes: TypedAttributes) -> str:
     return names[0] if names else str(attributes.value("NAS-IP-Address") or "")
 
 
-def read_discriminator(attributes: TypedAttributes) -> bytes:
-    """Return what tells two logins of one user apart: Acct-Session-Id, else a NAS-Port that is not 0, else nothing.
+def read_session(attributes: TypedAttributes) -> bytes:
+    """Return the Acct-Session-Id, which names one attempt at the NAS, or nothing."""
+    return next((b"session " + session for session in attributes.raw("Acct-Session-Id") if session), b"")
+
+
+def read_port(attributes: TypedAttributes) -> bytes:
+    """Return a NAS-Port that is not 0, or nothing.
 
     Raises:
-        BadMessageError: for a NAS-Port of the wrong length.
+        BadMessageError: for one of the wrong length.
     """
-    for session in attributes.raw("Acct-Session-Id"):
-        if session:
-            return b"session " + session
     port = attributes.value("NAS-Port")
     return b"port %d" % port if isinstance(port, int) and port else b""
 
@@ -154,8 +158,7 @@ def make_join_key(
 ) -> bytes:
     """Name a login so that the same one asked again, and nothing else, has the same name.
 
-    The caller makes none for a login without an address of the person and without a discriminator: whoever knows
-    the password could otherwise ride on the approval of the real user.
+    ``discriminator`` is what tells two logins of one user from one place apart; without it there is no key.
     """
     parts = (group.encode(), user.encode(), place.encode(), discriminator, password)
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)

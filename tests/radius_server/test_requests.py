@@ -153,14 +153,14 @@ def test_machines_are_not_the_person(address: bytes) -> None:
 
 def test_same_login_same_key() -> None:
     """A login that is asked again with another identifier, authenticator or NAS has the same key."""
-    first = read(packet(USER, password(), CALLING, NAS_ID))
+    first = read(packet(USER, password(), CALLING, NAS_ID, PORT))
     again = parse(
         encode_request(
             ACCESS_REQUEST,
             99,
             bytes(16),
             vectors.SECRET,
-            [USER, (2, encrypt_password(b"push", bytes(16), vectors.SECRET)), CALLING, (32, b"gate-2")],
+            [USER, (2, encrypt_password(b"push", bytes(16), vectors.SECRET)), CALLING, PORT, (32, b"gate-2")],
         )
     )
     second = read(again, source="192.0.2.9")
@@ -174,16 +174,15 @@ def test_other_logins_have_other_keys() -> None:
     """Another user, address, password, session, port or client is another login."""
     other_client = Client("ssh", CLIENT.network, vectors.SECRET)
     keys = [
-        key(CALLING),
-        key((31, b"203.0.113.8")),
         key(CALLING, SESSION),
+        key((31, b"203.0.113.8"), SESSION),
         key(CALLING, (44, b"5F01")),
         key(CALLING, PORT),
         key(CALLING, (5, b"\0\0\0\x04")),
-        key(CALLING, client=other_client),
+        key(CALLING, SESSION, client=other_client),
     ]
     for attributes in ((USER, password(b"")), ((1, b"Alice"), password())):
-        login = read(packet(*attributes, CALLING))
+        login = read(packet(*attributes, CALLING, SESSION))
         assert isinstance(login, Login)
         keys.append(login.join_key)
     assert None not in keys
@@ -193,12 +192,24 @@ def test_other_logins_have_other_keys() -> None:
 def test_session_before_port() -> None:
     """Acct-Session-Id tells logins apart; NAS-Port only where there is none, and port 0 says nothing."""
     assert key(CALLING, SESSION) == key(CALLING, SESSION, PORT)
-    assert key(CALLING) == key(CALLING, (5, bytes(4)))
-    assert key(CALLING, (44, b"")) == key(CALLING)
+    assert key(CALLING, (44, b""), PORT) == key(CALLING, PORT)
+
+
+def test_an_address_alone() -> None:
+    """A stranger behind the same router as the person does not ride on the person's approval."""
+    assert key(CALLING) is None
+    assert key(CALLING, (5, bytes(4))) is None
+    assert key(CALLING, (44, b"")) is None
+
+
+def test_a_port_alone() -> None:
+    """A NAS that sends one port for everybody and no address joins nobody's login to another's."""
+    assert key(PORT) is None
+    assert key(NAS_ID, PORT) is None
 
 
 def test_neither_address_nor_session() -> None:
-    """Without address and discriminator nothing is joined: a thief of the password must not ride along."""
+    """Without address and session nothing is joined."""
     assert key() is None
     assert key(NAS_ID) is None
     assert key(NAS_ID, (5, bytes(4))) is None
@@ -210,12 +221,12 @@ def test_session_without_address() -> None:
     by_name = [key(NAS_ID, SESSION), key(NAS_ID, SESSION, source="192.0.2.9"), key((32, b"gate-2"), SESSION)]
     assert by_name[0] == by_name[1] != by_name[2]
     address = (4, bytes((198, 51, 100, 1)))
-    assert key(address, PORT) == key(address, PORT, source="192.0.2.9") != key(PORT)
-    assert key(PORT) != key(PORT, source="192.0.2.9")
+    assert key(address, SESSION) == key(address, SESSION, source="192.0.2.9") != key(SESSION)
+    assert key(SESSION) != key(SESSION, source="192.0.2.9")
 
 
 def test_parts_do_not_run_together() -> None:
     """Moving a character from one part of the key to the next gives another key."""
-    first, second = packet((1, b"alice"), password(b"xy"), CALLING), packet((1, b"alicex"), password(b"y"), CALLING)
+    first, second = packet((1, b"alice"), password(b"xy"), SESSION), packet((1, b"alicex"), password(b"y"), SESSION)
     logins = [read(first), read(second)]
     assert len({login.join_key for login in logins if isinstance(login, Login)}) == 2

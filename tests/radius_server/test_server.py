@@ -163,7 +163,7 @@ async def test_conflict_starts_before_it_ends() -> None:
 async def test_conflict_gets_the_answer() -> None:
     """After a conflict only the new packet is answered, and the old one is no login any more."""
     async with running() as gate:
-        old, new = access_request("alice"), access_request("alice")
+        old, new = (access_request("alice", attributes=((5, bytes((0, 0, 0, 3))),)) for _ in range(2))
         await gate.send(old)
         await gate.send(new)
         assert gate.core.withdrawn == [0]
@@ -186,7 +186,7 @@ async def test_conflict_keeps_the_push() -> None:
         return await attempts.share(login.join_key, push)
 
     async with running(authenticate=authenticate) as gate:
-        old, new = access_request("alice"), access_request("alice")
+        old, new = (access_request("alice", attributes=((5, bytes((0, 0, 0, 3))),)) for _ in range(2))
         await gate.send(old)
         await gate.send(new)
         [only] = pushes
