@@ -25,6 +25,10 @@ ROOT = Path(__file__).parent.parent
 MODULE = ROOT / "pam_module" / "build" / "pam_pushgate.so"
 SERVICE, PEER = "bench-pushgate", "bench-permit"
 SUCCESS = "successfully authenticated"
+REMOTE = ("-I", "rhost=192.0.2.1", "-I", "tty=ssh")
+"""What sshd sets."""
+LOCAL = ("-I", "tty=/dev/pts/0")
+"""Without an address the daemon walks through /proc to the session's connection."""
 
 
 def run() -> list[Figure]:
@@ -36,17 +40,22 @@ def run() -> list[Figure]:
     try:
         write_stacks(folder)
         with daemon(folder):
-            single = paired(folder, 1, PAIRS)
-            many = paired(folder, LOGINS_IN_ONE, PAIRS // 10)
+            single = paired(folder, REMOTE, 1, PAIRS)
+            many = paired(folder, REMOTE, LOGINS_IN_ONE, PAIRS // 10)
+            local = paired(folder, LOCAL, 1, PAIRS)
         records = [json.loads(line) for line in (folder / "audit.jsonl").read_text().splitlines()]
     finally:
         shutil.rmtree(folder)
     # One run of each kind comes before the measured ones.
-    expected = (PAIRS + 1) + (PAIRS // 10 + 1) * LOGINS_IN_ONE
+    expected = 2 * (PAIRS + 1) + (PAIRS // 10 + 1) * LOGINS_IN_ONE
     approved = sum(record["accept"] and record["reason"] == "approved" for record in records)
     if approved != expected or len(records) != expected:
         raise WrongAnswerError(f"{approved} of {len(records)} logins approved, {expected} expected")
-    return [figure("one login in a process", single, 1), figure("one of 50 in a process", many, LOGINS_IN_ONE)]
+    return [
+        figure("address given as by sshd", single, 1),
+        figure("the same, one of 50 in a process", many, LOGINS_IN_ONE),
+        figure("address looked up as for sudo", local, 1),
+    ]
 
 
 def figure(name: str, pairs: list[tuple[float, float]], logins: int) -> Figure:
@@ -58,13 +67,13 @@ def figure(name: str, pairs: list[tuple[float, float]], logins: int) -> Figure:
     return Figure(f"PAM over pam_permit, {name}", ours, "ms", at_most=1.0, beside=beside)
 
 
-def paired(folder: Path, logins: int, pairs: int) -> list[tuple[float, float]]:
+def paired(folder: Path, items: tuple[str, ...], logins: int, pairs: int) -> list[tuple[float, float]]:
     """Run both kinds in turn, after one of each that does not count; seconds of each."""
-    measured = [(timed(folder, SERVICE, logins), timed(folder, PEER, logins)) for _ in range(pairs + 1)]
-    return measured[1:]
+    measured = [tuple(timed(folder, service, items, logins) for service in (SERVICE, PEER)) for _ in range(pairs + 1)]
+    return [(ours, peer) for ours, peer in measured[1:]]
 
 
-def timed(folder: Path, service: str, logins: int) -> float:
+def timed(folder: Path, service: str, items: tuple[str, ...], logins: int) -> float:
     """Log in a number of times in one process; seconds that it took."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -72,7 +81,7 @@ def timed(folder: Path, service: str, logins: int) -> float:
         "PAM_WRAPPER": "1",
         "PAM_WRAPPER_SERVICE_DIR": str(folder / "pam.d"),
     }
-    command = ["pamtester", service, getpass.getuser(), *["authenticate"] * logins]
+    command = ["pamtester", *items, service, getpass.getuser(), *["authenticate"] * logins]
     start = time.perf_counter()
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     seconds = time.perf_counter() - start
