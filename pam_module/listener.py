@@ -71,7 +71,7 @@ class PamListener:
         """
         path = self.options.socket
         prepare_folder(path)
-        with starting_alone(path.parent):
+        with starting_alone(path):
             remove_stale_socket(path)
             self.listening = listen_privately(path)
             status = path.lstat()
@@ -166,14 +166,22 @@ def prepare_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def starting_alone(folder: Path) -> Generator[None]:
-    """Hold a lock on the folder, so that two daemons that start together do not remove each other's socket."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def starting_alone(path: Path) -> Generator[None]:
+    """Hold a lock, so that two daemons that start together do not remove each other's socket.
+
+    The lock is a file that only its owner can open. Everybody can open the folder, so a lock on that would let any
+    user keep the daemon from starting.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path.with_name(path.name + ".lock"), flags, 0o600)
+    except OSError as error:
+        raise PushgateError(f"{path}.lock: {(error.strerror or 'error').lower()}", "remove it") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise PushgateError(f"{folder}: another daemon is starting here", "wait until it runs, or stop it") from None
+        raise PushgateError(f"{path}: another daemon is starting here", "wait until it runs, or stop it") from None
     finally:
         os.close(descriptor)
 

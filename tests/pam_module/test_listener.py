@@ -27,6 +27,21 @@ except OSError as error:
     print(type(error).__name__)
 """
 
+# Gives up root, locks a folder and the lock in it, prints which of the two it could lock, and waits.
+LOCKER = """
+import fcntl, os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+locked = []
+for path in (sys.argv[1], sys.argv[1] + "/pam.sock.lock"):
+    try:
+        fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked.append(True)
+    except OSError:
+        locked.append(False)
+print(locked, flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest_asyncio.fixture
 async def listener(tmp_path: Path) -> ListenerUnderTest:
@@ -113,8 +128,32 @@ async def test_other_files_are_left_alone(tmp_path: Path, listener: ListenerUnde
 
 async def test_two_daemons_that_start_together(tmp_path: Path, listener: ListenerUnderTest) -> None:
     """While one daemon is starting, a second one gives up instead of removing the first one's socket."""
-    with starting_alone(tmp_path), pytest.raises(PushgateError, match="another daemon is starting"):
+    with starting_alone(listener.socket), pytest.raises(PushgateError, match="another daemon is starting"):
         await listener.listener.start()
+
+
+@pytest.mark.root
+async def test_stranger_cannot_keep_the_daemon_from_starting() -> None:
+    """A user who locks whatever can be opened in the socket's folder does not stop a daemon from starting there."""
+    with tempfile.TemporaryDirectory(dir="/run") as name:
+        async with running_listener(Path(name)):
+            os.chmod(name, 0o755)  # noqa: PTH101 - a quick system call
+        locker = await asyncio.create_subprocess_exec(
+            sys.executable, "-IS", "-c", LOCKER, name, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert locker.stdout
+        assert await locker.stdout.readline() == b"[True, False]\n"
+        async with running_listener(Path(name)) as test:
+            assert test.socket.exists()
+        await locker.communicate()
+
+
+async def test_lock_is_no_link(tmp_path: Path, listener: ListenerUnderTest) -> None:
+    """A link in place of the lock is not followed."""
+    (tmp_path / "pam.sock.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PushgateError, match=r"pam\.sock\.lock: too many levels"):
+        await listener.listener.start()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 async def test_newer_socket_survives_the_older_daemon(tmp_path: Path) -> None:
