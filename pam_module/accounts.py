@@ -64,11 +64,12 @@ class FileAccounts(Accounts):
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
             if stamp == self.stamp:
                 return
-            content = self.path.read_text("utf-8", "surrogateescape")
+            content = self.path.read_bytes().decode("utf-8", "surrogateescape")
         except OSError:
             stamp, content = None, ""
         self.stamp, self.uids, self.names = stamp, {}, {}
-        for line in content.splitlines():
+        # Not splitlines(): that also ends a line at U+2028 and others, which a user may put into the full name.
+        for line in content.split("\n"):
             name, _, rest = line.partition(":")
             uid = rest.split(":")[1:2]
             # "+name" and "-name" are orders to NSS, not accounts. As in libc, the first of two equal ones counts.

@@ -34,6 +34,15 @@ def test_changed_file_is_read_again(tmp_path: Path) -> None:
     assert accounts.uid_of("bob") is None
 
 
+@pytest.mark.parametrize("blank", ["\u2028", "\x85", "\x0b", "\x1c", "\r"])
+def test_only_a_newline_ends_a_line(tmp_path: Path, blank: str) -> None:
+    """What a user puts into the full name, where Unicode knows more line ends than libc, makes no account."""
+    path = tmp_path / "passwd"
+    path.write_bytes(f"bob:x:1001:1001:Bob{blank}root:x:1001:/home/bob:/bin/sh\n".encode())
+    accounts = FileAccounts(path)
+    assert (accounts.uid_of("bob"), accounts.uid_of("root"), accounts.name_of(1001)) == (1001, None, "bob")
+
+
 @pytest.mark.parametrize(
     "line", ["", ":", "alice", "alice:x", "alice:x:", "alice:x:-1:", "alice:x:1_0:", "+alice:x:1:", "#alice:x:1:", "+"]
 )
