@@ -13,7 +13,8 @@ SSH_PROGRAMS = frozenset({"sshd", "sshd-session"})
 MAX_ANCESTORS = 64
 MAX_DESCRIPTORS = 1024
 TABLE_LIMIT = 16 * 1024 * 1024
-ESTABLISHED = b"01"
+CONNECTED = {b"01", b"08"}
+"""ESTABLISHED, and CLOSE_WAIT: a client that has half closed its connection is still where it is."""
 
 
 def origin_of_rhost(rhost: bytes) -> Origin:
@@ -35,9 +36,10 @@ def origin_of_process(process: Process, proc: str = PROC) -> Origin:
         address = _tcp_peer(session.pid, proc) if session else None
     except NoProcess:
         return Origin(None, OriginSource.UNKNOWN)
-    if address is None:
+    if session is None:
         return Origin(None, OriginSource.LOCAL)
-    return Origin(address, OriginSource.KERNEL)
+    # Below an sshd nobody is local, whatever has become of its connection.
+    return Origin(address, OriginSource.KERNEL if address else OriginSource.UNKNOWN)
 
 
 def canonical_address(text: str) -> str:
@@ -103,7 +105,7 @@ def _socket_inodes(folder: Path) -> list[bytes]:
 
 
 def parse_tcp_table(content: bytes, width: int) -> dict[bytes, str]:
-    """Map the inode of each established connection to its far end.
+    """Map the inode of each connection to its far end.
 
     Args:
         content: ``/proc/<pid>/net/tcp`` or ``tcp6``; a line that is not as proc(5) describes it is left out.
@@ -112,7 +114,7 @@ def parse_tcp_table(content: bytes, width: int) -> dict[bytes, str]:
     peers: dict[bytes, str] = {}
     for line in content.splitlines()[1:]:
         fields = line.split()
-        if len(fields) < 10 or fields[3] != ESTABLISHED or fields[9] == b"0":
+        if len(fields) < 10 or fields[3] not in CONNECTED or fields[9] == b"0":
             continue
         digits = fields[2].partition(b":")[0]
         try:

@@ -120,6 +120,19 @@ def test_clients_connection_is_the_first(proc: FakeProc) -> None:
     assert origin_of_process(sudo, str(proc.folder)) == Origin("203.0.113.9", OriginSource.KERNEL)
 
 
+def test_half_closed_session_keeps_its_address(proc: FakeProc) -> None:
+    """A client that closes its half and stops its sshd to look local comes from where it comes from."""
+    proc.add(200, 1, "/usr/sbin/sshd", sockets=(12,), tcp=line(hexadecimal("203.0.113.9"), 12, state="08"))
+    sudo = proc.add(201, 200, "/usr/bin/sudo")
+    assert origin_of_process(sudo, str(proc.folder)) == Origin("203.0.113.9", OriginSource.KERNEL)
+
+
+def test_session_without_connection_is_not_local(proc: FakeProc) -> None:
+    """Below an sshd whose connection cannot be found, the origin is unknown."""
+    proc.add(200, 1, "/usr/sbin/sshd", sockets=(12,), tcp=line(hexadecimal("203.0.113.9"), 13))
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)) == UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("exe", "uids"),
     [
