@@ -110,6 +110,9 @@ class PamConnection:
 
     async def identify(self, request: Request, process: Process) -> Login:
         """Find out who is at the other end."""
+        if not process.exe:
+            # Whether this is sudo, su or sshd decides who is asked: not knowing it, we could ask the wrong person.
+            raise NoProcess("its executable cannot be seen: the daemon needs CAP_SYS_PTRACE")
         login = login_of(request, process, self.accounts.local) if brings_its_origin(request, process) else None
         if login is None or not login.known:
             login = await self.look_up(request, process)

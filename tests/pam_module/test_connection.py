@@ -1,9 +1,12 @@
 import asyncio
+import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pam_module.processes import read_process
 from pam_module.protocol import Frame, encode
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
@@ -36,6 +39,17 @@ async def test_request_byte_by_byte(tmp_path: Path) -> None:
         await test.core.asked.wait()
         test.core.decision.set_result(APPROVED)
         assert await module.receive_all() == [APPROVED_FRAME]
+
+
+async def test_unseen_executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that may not see its peer's executable cannot tell whom to ask, and asks nobody."""
+    unseen = replace(read_process(os.getpid()), exe="")
+    monkeypatch.setattr("pam_module.connection.read_process", lambda pid: unseen)
+    async with running_listener(tmp_path) as test:
+        module = await test.connect()
+        module.send(request_frame())
+        assert await module.receive_all() == [BROKEN_FRAME]
+        assert test.core.logins == []
 
 
 async def test_deadline_is_ahead_of_the_modules(tmp_path: Path) -> None:
