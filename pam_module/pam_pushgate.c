@@ -157,22 +157,20 @@ static int put_item(struct call *call, const char *key, int item)
     return put(call, key, value, MAX_VALUE);
 }
 
-/* sudo replaces getenv() by one that reads the environment sudo itself has made: the user's own SUDO_COMMAND is in
- * `environ`, which is why that is never used, and why getenv() is only asked inside sudo. For display only. */
+/* sudo replaces getenv() by one that reads the environment sudo itself has made. In a host that does not, the value
+ * stands in `environ`: then it is the caller's own word and is not sent. The daemon checks that the host is sudo. */
 static int put_sudo_command(struct call *call)
 {
-    char exe[512];
-    ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    const char *name, *command;
+    static const char key[] = "SUDO_COMMAND=";
+    const char *command = getenv("SUDO_COMMAND");
 
-    if (length <= 0)
+    if (command == NULL || *command == '\0')
         return 0;
-    exe[length] = '\0';
-    name = strrchr(exe, '/');
-    if (name == NULL || strcmp(name, "/sudo") != 0)
-        return 0;
-    command = getenv("SUDO_COMMAND");
-    return command == NULL || *command == '\0' ? 0 : put(call, "command", command, MAX_VALUE);
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, key, sizeof(key) - 1) == 0 && *entry + sizeof(key) - 1 == command)
+            return 0;
+    }
+    return put(call, "command", command, MAX_VALUE);
 }
 
 /* Never cut: half a key would have another fingerprint. */

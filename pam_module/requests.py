@@ -6,7 +6,7 @@ import socket
 from pam_module.accounts import Accounts
 from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost
 from pam_module.processes import Process
-from pam_module.protocol import Request
+from pam_module.protocol import MAX_VALUE, Request
 from pushgate.login import Login, Origin, OriginSource
 from pushgate.text import clean, is_clean_name
 
@@ -48,7 +48,7 @@ def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
         account=target if target != user else "",
         tty=text(request.tty),
         # Another program could put anything there: only sudo knows what it is about to run.
-        command=clean(text(request.command), MAX_COMMAND) if host is Host.SUDO else "",
+        command=shown_command(request.command) if host is Host.SUDO else "",
         known=known,
     )
 
@@ -56,6 +56,12 @@ def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
 def brings_its_origin(request: Request, process: Process) -> bool:
     """Whether PAM_RHOST says where the person comes from, so that /proc need not be searched."""
     return bool(request.rhost) and not Host.of(process).local
+
+
+def shown_command(value: bytes) -> str:
+    """Clean a command and cut it visibly, also where the module has cut it: the worst may stand in what is missing."""
+    rest = "…" if len(value) >= MAX_VALUE else ""
+    return clean(text(value) + rest, MAX_COMMAND)
 
 
 def text(value: bytes) -> str:

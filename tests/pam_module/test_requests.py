@@ -102,6 +102,19 @@ def test_long_command_is_cut() -> None:
     assert (len(login.command), login.command[-1]) == (512, "…")
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (b"c" * 511, "c" * 511),
+        (b"/bin/sh -c true" + b" " * 497, "/bin/sh -c true" + " " * 496 + "…"),
+        ("ä".encode() * 256, "ä" * 256 + "…"),
+    ],
+)
+def test_command_that_the_module_has_cut_shows_it(command: bytes, shown: str) -> None:
+    """Nobody hides the end of a command behind blanks: where the module's 512 bytes are full, an ellipsis ends it."""
+    assert made(request(CALLER.encode(), command=command), process("/usr/bin/sudo", uid=1)).command == shown
+
+
 def test_su_to_root_asks_the_caller() -> None:
     """Su to root asks whoever called it."""
     login = made(request(b"root"), process("/usr/bin/su", uid=1))

@@ -1,7 +1,9 @@
 """Real sudo through the real module and listener; the core is a script."""
 
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -99,6 +101,27 @@ def test_command_is_sudos_own_word(tmp_path: Path, parts: ExitStack) -> None:
     assert finish(user.run("env", *lies, "sudo", "id", "-u")) == (0, [TEXT, "0"])
     (login,) = daemon.logins
     assert (login.user, login.command) == (user.account.name, "/usr/bin/id -u")
+
+
+def test_long_command_is_visibly_cut(tmp_path: Path, parts: ExitStack) -> None:
+    """A caller who hides the end of a command behind blanks gets it asked with an ellipsis at its end."""
+    daemon, user = start(parts, tmp_path, approve())
+    finish(user.sudo("true", " " * 600, "; rm -rf /"))
+    (login,) = daemon.logins
+    assert login.command.startswith("/usr/bin/true  ")
+    assert login.command.endswith("  …")
+
+
+def test_another_sudo_shows_no_command(tmp_path: Path, parts: ExitStack) -> None:
+    """Where a program named sudo lacks an environment of its own, SUDO_COMMAND is the caller's word: not shown."""
+    daemon, user = start(parts, tmp_path, approve())
+    another = tmp_path / "sudo"
+    shutil.copyfile("/usr/bin/pamtester", another)
+    another.chmod(0o755)
+    lie = {**os.environ, "SUDO_COMMAND": "/usr/bin/apt update"}
+    subprocess.run([another, user.service, user.account.name, "authenticate"], env=lie, check=True, timeout=20)
+    (login,) = daemon.logins
+    assert login.command == ""
 
 
 def test_command_cannot_paint_the_screen(tmp_path: Path, parts: ExitStack) -> None:
