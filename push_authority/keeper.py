@@ -9,7 +9,7 @@ from push_authority.clock import Clock
 from push_authority.devices import Device, find_device
 from push_authority.errors import ApiError, not_found, rate_limited
 from push_authority.proof import NOBODY, SignedDecision, verifies
-from push_authority.sessions import Final, Session, State, find_session
+from push_authority.sessions import Claim, Final, Session, State, find_claimed, find_session
 from push_authority.store.base import Store, Transaction
 from push_authority.waiters import Wakeups
 
@@ -81,19 +81,24 @@ class SessionKeeper:
         now = self.clock.now()
         return await self.store.transact(lambda tx: find_session(tx, now, session_id))
 
-    async def wait(self, session_id: str, deadline: float, *, stay_expired: bool) -> Session | None:
-        """Return a session once it is final, at the latest at the deadline (of ``Clock.now``).
+    async def read_claimed(self, claim: Claim) -> Session | None:
+        """Return a session to the key that began it."""
+        now = self.clock.now()
+        return await self.store.transact(lambda tx: find_claimed(tx, now, claim))
+
+    async def wait(self, claim: Claim, deadline: float, *, stay_expired: bool) -> Session | None:
+        """Return a session to the key that began it once it is final, at the latest at the deadline (``Clock.now``).
 
         Args:
-            session_id: The session.
+            claim: The session.
             deadline: When to return it as it is.
             stay_expired: Hold an expired session until the deadline too: LoginTC's clients are told ``pending`` for
                 it and would ask again at once, and again.
         """
-        with self.session_waits.watch(session_id) as changed:
+        with self.session_waits.watch(claim.session_id) as changed:
             while True:
                 changed.clear()
-                session = await self.read(session_id)
+                session = await self.read_claimed(claim)
                 now = self.clock.now()
                 if session is None or deadline <= now or self.session_waits.ended:
                     return session
@@ -107,8 +112,8 @@ class SessionKeeper:
                 except TimeoutError:
                     continue
 
-    async def cancel(self, session_id: str, api_key: str) -> None:
-        """Withdraw a session that this key began.
+    async def cancel(self, claim: Claim) -> None:
+        """Withdraw a session.
 
         Raises:
             ApiError: there is no such session of this key.
@@ -116,29 +121,30 @@ class SessionKeeper:
         now = self.clock.now()
 
         def work(tx: Transaction) -> list[Final]:
-            session = find_session(tx, now, session_id)
-            if session is None or session.api_key != api_key:
+            if find_claimed(tx, now, claim) is None:
                 raise not_found("session")
-            return sessions.cancel(tx, now, session_id, api_key)
+            return sessions.cancel(tx, now, claim.session_id, claim.api_key)
 
         self.announce(await self.store.transact(work))
 
-    async def consume(self, session_id: str, consumer: str) -> Session:
+    async def consume(self, claim: Claim, consumer: str) -> Session:
         """Use an approval up.
 
         Raises:
-            ApiError: it is no approval, or somebody else has used it.
+            ApiError: there is no such session of this key; it is no approval, or somebody else has used it.
         """
         now = self.clock.now()
 
-        def work(tx: Transaction) -> tuple[bool, Session | None]:
-            return sessions.consume(tx, now, session_id, consumer), find_session(tx, now, session_id)
+        def work(tx: Transaction) -> Session | None:
+            if find_claimed(tx, now, claim) is None:
+                raise not_found("session")
+            if not sessions.consume(tx, now, claim.session_id, consumer):
+                raise ApiError(409, "conflict", "not approved, or used by another consumer")
+            return find_session(tx, now, claim.session_id)
 
-        won, session = await self.store.transact(work)
+        session = await self.store.transact(work)
         if session is None:
             raise not_found("session")
-        if not won:
-            raise ApiError(409, "conflict", "not approved, or used by another consumer")
         return session
 
     async def decide(self, answer: Answer) -> State:

@@ -89,6 +89,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A session as a caller of the integration plane names it: in a domain, begun by the caller's own key."""
+
+    session_id: str
+    domain_id: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """A session that has just become final."""
 
@@ -101,6 +110,14 @@ class Final:
 def find_session(tx: Transaction, now: float, session_id: str) -> Session | None:
     """Return a session, if it exists and its retention has not ended."""
     return one_session(tx.execute(SELECT_SESSION + "WHERE id = ?", now, session_id))
+
+
+def find_claimed(tx: Transaction, now: float, claim: Claim) -> Session | None:
+    """Return a session that the claiming key began in this domain; those of others do not exist for it."""
+    session = find_session(tx, now, claim.session_id)
+    if session and (session.domain_id, session.api_key) == (claim.domain_id, claim.api_key):
+        return session
+    return None
 
 
 def pending_of(tx: Transaction, now: float, user_id: str, domain_id: str) -> list[Session]:

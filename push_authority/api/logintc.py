@@ -7,7 +7,7 @@ from aiohttp import web
 from push_authority import people
 from push_authority.errors import not_found
 from push_authority.keeper import SessionKeeper
-from push_authority.sessions import Session
+from push_authority.sessions import Claim, Session
 
 from .calls import parse_consumer, parse_question, parse_wait
 from .exchange import read_body, read_object
@@ -85,45 +85,42 @@ class SessionCalls:
 
     async def get(self, request: web.Request) -> web.Response:
         """Return a session; with ``?wait=`` at its first change or after those seconds."""
-        domain_id, session_id = path_id(request, "domain", "domain"), path_id(request, "session", "session")
-        clock = self.keeper.clock
-        deadline = clock.now() + parse_wait(request.query.get("wait"))
-        session = await self.own(request, domain_id, session_id)
-        if session and deadline > clock.now():
-            waited = self.keeper.wait(session_id, deadline, stay_expired=not wants_native(request))
-            session = await waited
+        claim, wait = claimed(request), parse_wait(request.query.get("wait"))
+        if wait:
+            deadline = self.keeper.clock.now() + wait
+            session = await self.keeper.wait(claim, deadline, stay_expired=not wants_native(request))
+        else:
+            session = await self.keeper.read_claimed(claim)
         if session:
             return self.show(request, session)
         if request.headers.get("User-Agent", "").startswith("LoginTC-C/"):
             # logintc-c calls exit() on a failed GET and so ends the program that uses PAM (section 2.1.8).
-            return reply(request, v1_session_of(session_id, "denied"))
+            return reply(request, v1_session_of(claim.session_id, "denied"))
         raise not_found("session")
 
     async def delete(self, request: web.Request) -> web.Response:
         """Withdraw a session; a final one stays as it is."""
-        domain_id, session_id = path_id(request, "domain", "domain"), path_id(request, "session", "session")
-        if not await self.own(request, domain_id, session_id):
-            raise not_found("session")
-        await self.keeper.cancel(session_id, request[CALLER].id)
+        await self.keeper.cancel(claimed(request))
         return reply(request)
 
     async def consume(self, request: web.Request) -> web.Response:
         """Use an approval up: only one consumer may let somebody in by it."""
-        domain_id, session_id = path_id(request, "domain", "domain"), path_id(request, "session", "session")
+        claim = claimed(request)
         consumer = parse_consumer(await read_object(request, self.keeper.clock))
-        if not await self.own(request, domain_id, session_id):
-            raise not_found("session")
-        session = await self.keeper.consume(session_id, consumer)
+        session = await self.keeper.consume(claim, consumer)
         return reply(request, native_session(session, self.keeper.clock.now()))
-
-    async def own(self, request: web.Request, domain_id: str, session_id: str) -> Session | None:
-        """Return a session that the calling key began in this domain; those of others do not exist for it."""
-        session = await self.keeper.read(session_id)
-        if session and session.domain_id == domain_id and session.api_key == request[CALLER].id:
-            return session
-        return None
 
     def show(self, request: web.Request, session: Session) -> web.Response:
         """Answer with a session in the form that was asked for."""
         form = native_session if wants_native(request) else v1_session
         return reply(request, form(session, self.keeper.clock.now()))
+
+
+def claimed(request: web.Request) -> Claim:
+    """Return the session that a request names by its path and key.
+
+    Raises:
+        ApiError: an id has not the form of one.
+    """
+    domain_id, session_id = path_id(request, "domain", "domain"), path_id(request, "session", "session")
+    return Claim(session_id, domain_id, request[CALLER].id)

@@ -14,7 +14,7 @@ from push_authority.errors import ApiError
 from push_authority.keeper import Answer, SessionKeeper
 from push_authority.proof import decode
 from push_authority.revocation import revoke_all
-from push_authority.sessions import Session, State
+from push_authority.sessions import Claim, Session, State
 from tests.push_authority.conftest import DOMAIN, Town
 from tests.support.authority import DeviceKey
 
@@ -34,6 +34,11 @@ def answer(town: Town, session: Session, decision: str = "approved", **changes: 
     """Return a signed decision of the town's device."""
     sig = decode(town.key.decision_signature(session.id, decision, session.nonce, session.ctx), 64) or b""
     return replace(Answer(session.id, town.device.id, decision, "", sig, "cli"), **changes)
+
+
+def own(town: Town, session_id: str, **changes: Any) -> Claim:
+    """Name a session as the town's caller does."""
+    return replace(Claim(session_id, DOMAIN.id, town.api_key.id), **changes)
 
 
 async def refused(keeper: SessionKeeper, sent: Answer) -> tuple[int, str, dict[str, Any]]:
@@ -59,7 +64,7 @@ async def let_it_read(town: Town) -> None:
 async def test_waiter_wakes_at_the_decision(town: Town, keeper: SessionKeeper) -> None:
     """Whoever waits has the final session as soon as the decision is durable."""
     session = await keeper.begin(question(town.api_key))
-    waiting = asyncio.create_task(keeper.wait(session.id, town.clock.now() + 30, stay_expired=False))
+    waiting = asyncio.create_task(keeper.wait(own(town, session.id), town.clock.now() + 30, stay_expired=False))
     await wait_for_watcher(town)
     assert await keeper.decide(answer(town, session)) is State.APPROVED
     woken = await waiting
@@ -71,7 +76,7 @@ async def test_waiter_wakes_at_the_decision(town: Town, keeper: SessionKeeper) -
 async def test_wait_ends_at_its_deadline(town: Town, keeper: SessionKeeper) -> None:
     """A wait without a decision returns the pending session when its time is over."""
     session = await keeper.begin(question(town.api_key))
-    waiting = asyncio.create_task(keeper.wait(session.id, town.clock.now() + 30, stay_expired=False))
+    waiting = asyncio.create_task(keeper.wait(own(town, session.id), town.clock.now() + 30, stay_expired=False))
     await wait_for_watcher(town)
     await town.clock.advance(30)
     waited = await waiting
@@ -84,7 +89,7 @@ async def test_wait_over_the_expiry(town: Town, keeper: SessionKeeper, stay: boo
     """Our form learns of the expiry at once; LoginTC's, which cannot say it, is held to the end of its wait."""
     session = await keeper.begin(question(town.api_key))
     start = town.clock.now()
-    waiting = asyncio.create_task(keeper.wait(session.id, start + 75, stay_expired=stay))
+    waiting = asyncio.create_task(keeper.wait(own(town, session.id), start + 75, stay_expired=stay))
     await wait_for_watcher(town)
     for step in (60, 15):
         await town.clock.advance(step)
@@ -99,10 +104,10 @@ async def test_wait_over_the_expiry(town: Town, keeper: SessionKeeper, stay: boo
 
 async def test_wait_for_nothing_returns_at_once(keeper: SessionKeeper, town: Town) -> None:
     """A wait for an unknown session, and any wait while the authority stops, ends at once."""
-    assert await keeper.wait("0" * 40, town.clock.now() + 30, stay_expired=False) is None
+    assert await keeper.wait(own(town, "0" * 40), town.clock.now() + 30, stay_expired=False) is None
     session = await keeper.begin(question(town.api_key))
     keeper.end_waits()
-    waited = await keeper.wait(session.id, town.clock.now() + 30, stay_expired=False)
+    waited = await keeper.wait(own(town, session.id), town.clock.now() + 30, stay_expired=False)
     assert waited is not None
 
 
@@ -187,10 +192,10 @@ async def test_cancel_by_another_key_is_not_found(town: Town, keeper: SessionKee
     """A caller cannot withdraw, or learn of, what another key began."""
     session = await keeper.begin(question(town.api_key))
     with pytest.raises(ApiError) as refusal:
-        await keeper.cancel(session.id, "other")
+        await keeper.cancel(own(town, session.id, api_key="other"))
     assert refusal.value.code == "notfound.session"
-    await keeper.cancel(session.id, town.api_key.id)
-    await keeper.cancel(session.id, town.api_key.id)
+    await keeper.cancel(own(town, session.id))
+    await keeper.cancel(own(town, session.id))
     again = await keeper.read(session.id)
     assert again is not None
     assert again.state(town.clock.now()) is State.CANCELLED
@@ -200,11 +205,26 @@ async def test_consume_tells_the_loser(town: Town, keeper: SessionKeeper) -> Non
     """The second consumer of an approval gets a conflict; an unknown session is not found."""
     session = await keeper.begin(question(town.api_key))
     await keeper.decide(answer(town, session))
-    assert (await keeper.consume(session.id, "one")).consumed
+    assert (await keeper.consume(own(town, session.id), "one")).consumed
     for session_id, status in ((session.id, 409), ("0" * 40, 404)):
         with pytest.raises(ApiError) as refusal:
-            await keeper.consume(session_id, "two")
+            await keeper.consume(own(town, session_id), "two")
         assert refusal.value.status == status
+
+
+@pytest.mark.parametrize("foreign", [{"api_key": "other"}, {"domain_id": "e" * 40}])
+async def test_session_of_others_does_not_exist(town: Town, keeper: SessionKeeper, foreign: dict[str, str]) -> None:
+    """Another key, or the right one in another domain, neither reads, waits for, withdraws nor consumes a session."""
+    session = await keeper.begin(question(town.api_key))
+    claim = own(town, session.id, **foreign)
+    assert await keeper.read_claimed(claim) is None
+    assert await keeper.wait(claim, town.clock.now() + 30, stay_expired=False) is None
+    await keeper.decide(answer(town, session))
+    for call in (keeper.cancel(claim), keeper.consume(claim, "one")):
+        with pytest.raises(ApiError) as refusal:
+            await call
+        assert refusal.value.code == "notfound.session"
+    assert (await keeper.consume(own(town, session.id), "two")).consumed
 
 
 async def test_sessions_are_bounded_in_all(town: Town, keeper: SessionKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +277,7 @@ async def test_sweep_wakes_waiters_and_forgets(town: Town, keeper: SessionKeeper
 async def test_revocation_is_announced(town: Town, keeper: SessionKeeper) -> None:
     """A waiter learns that the person's devices were revoked."""
     session = await keeper.begin(question(town.api_key))
-    waiting = asyncio.create_task(keeper.wait(session.id, town.clock.now() + 30, stay_expired=False))
+    waiting = asyncio.create_task(keeper.wait(own(town, session.id), town.clock.now() + 30, stay_expired=False))
     await wait_for_watcher(town)
     now = town.clock.now()
     keeper.announce(await town.store.transact(lambda tx: revoke_all(tx, now, town.person.id, DOMAIN.id)))
