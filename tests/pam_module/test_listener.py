@@ -145,7 +145,7 @@ async def test_stranger_cannot_keep_the_daemon_from_starting() -> None:
         assert await locker.stdout.readline() == b"[True, False]\n"
         async with running_listener(Path(name)) as test:
             assert test.socket.exists()
-        await locker.communicate()
+        await locker.communicate(b"")
 
 
 async def test_lock_is_no_link(tmp_path: Path, listener: ListenerUnderTest) -> None:
