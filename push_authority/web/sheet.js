@@ -23,6 +23,10 @@ export class Sheet {
     this.node = element("section", { class: "sheet", "aria-labelledby": "question" });
     this.render(session, SETTLE);
     this.ticking = setInterval(() => this.tick(), 250);
+    // Another site's window over this one may vanish between the two clicks of a double click: the second one is ours.
+    this.returned = () => { this.deafUntil = performance.now() + SETTLE; };
+    this.deafUntil = 0;
+    addEventListener("focus", this.returned);
   }
 
   /** Take the authority's newest word about this session. A new text is a new question: the buttons pause. */
@@ -49,6 +53,7 @@ export class Sheet {
   dispose() {
     clearInterval(this.ticking);
     clearTimeout(this.settling);
+    removeEventListener("focus", this.returned);
   }
 
   /** Show that an answer is on its way. */
@@ -113,11 +118,16 @@ export class Sheet {
   buttons(session) {
     // session is bound here, beside the text drawn from it: a later session cannot slip under an earlier text.
     const button = (name, decision) => element("button", {
-      type: "button", class: name, onclick: () => this.handlers.answer(this, session, decision),
+      type: "button", class: name, onclick: () => this.press(session, decision),
     }, say(name));
     return element("div", { class: "actions" },
       element("div", { class: "pair" }, button("deny", "denied"), button("approve", "approved")),
       button("report", "denied.unknown_trigger"));
+  }
+
+  press(session, decision) {
+    if (performance.now() < this.deafUntil) return this.tell(say("tooSoon"));
+    this.handlers.answer(this, session, decision);
   }
 
   enable(on) {

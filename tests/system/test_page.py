@@ -1,5 +1,6 @@
 """The approval page in a real browser against a real authority, honest and hostile."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -397,6 +398,23 @@ async def test_linking_in_another_tab(place: Place) -> None:
         await first.enrol(code)
         await second.wait_for_text("Nothing is waiting for you.")
         assert first.problems + second.problems == []
+
+
+async def test_click_that_was_meant_for_another_window(place: Place) -> None:
+    """The second click of a double click whose first one closed a window over the page approves nothing."""
+    async with place.alice() as (authority, page):
+        session = await authority.ask(native=True, **SUDO)
+        await page.wait_for_request(session)
+        await expect(page.page.get_by_role("button", name="Approve")).to_be_enabled()
+        await page.page.evaluate("""() => {
+            dispatchEvent(new Event("focus"));
+            document.querySelector("button.approve").click();
+        }""")
+        await page.wait_for_text("You have just come back to this window. Read the request, then press again.")
+        assert await authority.state(session) == "pending"
+        await asyncio.sleep(0.8)
+        await page.press("Approve")
+        await page.wait_for_outcome(session, "approved")
 
 
 async def test_several_logins(place: Place) -> None:
