@@ -119,3 +119,15 @@ def test_example_is_accepted(private_folder: Path) -> None:
     copy.write_bytes(EXAMPLE.read_bytes())
     copy.chmod(0o600)
     load_settings(copy)
+
+
+def test_unit_may_write_where_the_example_says() -> None:
+    """The daemon's unit, in which all else is read-only, starts with the example configuration."""
+    unit = (ROOT / "packaging" / "systemd" / "pushgate.service").read_text()
+    above = {"Runtime": "/run", "State": "/var/lib", "Logs": "/var/log"}
+    writable = {
+        Path(above[kind], name) for kind, name in re.findall(r"^(\w+)Directory=(.+)$", unit, flags=re.MULTILINE)
+    }
+    paths = re.findall(r"^  (?:folder|socket|file): (/\S+)", EXAMPLE.read_text(), flags=re.MULTILINE)
+    assert len(paths) == 4
+    assert [path for path in paths if not writable & set(Path(path).parents)] == []
