@@ -11,6 +11,7 @@ from push_authority.people import get_domain, get_person, get_person_by_name
 from push_authority.proof import encode
 from push_authority.sessions import Session, State, find_repeated, insert_session, pending_of
 from push_authority.store.base import Transaction
+from push_authority.text import visible
 
 MAX_PENDING_PER_USER = 32
 MAX_PENDING_PER_ORIGIN = 16
@@ -67,15 +68,16 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
     elif not devices_of(tx, person.id, domain.id):
         raise not_found("token")
     else:
-        check_room(pending_of(tx, now, person.id, domain.id), question.context.ip)
+        check_room(pending_of(tx, now, person.id, domain.id), visible(question.context.ip))
     asker = Asker(authority, domain.name, question.api_key.name)
     session = Session(
         id=secrets.token_hex(20),
         domain_id=domain.id,
         user_id=person.id,
         api_key=question.api_key.id,
-        service=question.context.service,
-        origin=question.context.ip,
+        # Made visible as in ctx: half a surrogate pair could not be stored.
+        service=visible(question.context.service),
+        origin=visible(question.context.ip),
         ctx=build_ctx(question.context, asker, person.username, wall, wall + question.lifetime),
         nonce=encode(secrets.token_bytes(16)),
         stored_state=state,

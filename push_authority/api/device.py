@@ -214,7 +214,7 @@ def session_object(shown: Shown, now: float) -> dict[str, Any]:
         "expires_in": max(0.0, round(session.expires - now, 3)),
         "number_required": False,
         "min_assurance": MIN_ASSURANCE,
-        "waiting": {"count": len(shown.waiting), "from": [visible(origin) for origin in shown.waiting if origin]},
+        "waiting": {"count": len(shown.waiting), "from": [origin for origin in shown.waiting if origin]},
     }
 
 

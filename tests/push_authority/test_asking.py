@@ -79,6 +79,13 @@ async def test_pending_sessions_per_person_are_bounded(town: Town, monkeypatch: 
     await begin(town)
 
 
+async def test_no_text_of_a_caller_is_an_internal_error(town: Town) -> None:
+    """Half a surrogate pair, which JSON can write, is asked about in its visible form."""
+    session = (await begin(town, context=Context(*["\ud800"] * 7, attributes=(("\ud800", "\ud800"),)))).session
+    assert (session.service, session.origin) == (r"\ud800", r"\ud800")
+    assert json.loads(session.ctx)["service"] == session.service
+
+
 async def test_one_address_does_not_take_all_room(town: Town) -> None:
     """Who asks without end from one address locks out neither the person at another one nor one without address."""
     attacker, person = Context("sshd", ip="198.51.100.9"), Context("sshd", ip="203.0.113.7")
