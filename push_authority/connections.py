@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 from collections.abc import Callable
 from typing import cast
 
@@ -35,6 +36,15 @@ def bounded(server: web.Server, limit: int, plane: str) -> Callable[[], asyncio.
         return Refusal() if full else server()
 
     return connect
+
+
+def affordable(wanted: int, part: int) -> int:
+    """Return ``wanted``, or one ``part``-th of the file descriptors that this process may have if that is less.
+
+    A plane that could take all of them would make the other one look unreachable: some services let people in then.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if descriptors == resource.RLIM_INFINITY else min(wanted, descriptors // part)
 
 
 class WithoutBytes(logging.Filter):

@@ -21,7 +21,7 @@ from push_authority.api.tokens import TokenCalls
 from push_authority.api.users import UserCalls
 from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_key
 from push_authority.clock import Clock, SystemClock
-from push_authority.connections import bounded, http_log
+from push_authority.connections import affordable, bounded, http_log
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
 from push_authority.keeper import SWEEP_SECONDS, SessionKeeper
 from push_authority.listeners import BACKLOG, open_loopback, open_page, open_unix
@@ -114,12 +114,12 @@ class Authority:
         calls = SessionCalls(self.keeper, options.organization), UserCalls(self.keeper), TokenCalls(self.keeper, sealer)
         runner = await self.add_runner(build_integration_plane(self.keyring, *calls))
         if options.socket:
-            await self.listen(runner, await open_unix(options.socket), MAX_CALLERS)
+            await self.listen(runner, await open_unix(options.socket), affordable(MAX_CALLERS, part=2))
             self.unix_socket = options.socket
         if options.listen:
             listener = open_loopback(options.listen, "listen")
             self.listen_port = listener.getsockname()[1]
-            await self.listen(runner, listener, MAX_CALLERS)
+            await self.listen(runner, listener, affordable(MAX_CALLERS, part=2))
 
     async def open_public_plane(self, pages: list[socket.socket], identity: Identity, sealer: Sealer) -> None:
         """Serve page and device API on open listeners of one port."""
@@ -128,7 +128,7 @@ class Authority:
         calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper)
         runner = await self.add_runner(build_public_plane(hosts, Pages(WEB_FOLDER), *calls))
         for page in pages:
-            await self.listen(runner, page, MAX_VISITORS)
+            await self.listen(runner, page, affordable(MAX_VISITORS, part=4))
         self.page_url = f"http://localhost:{port}"
 
     async def add_runner(self, application: web.Application) -> web.AppRunner:

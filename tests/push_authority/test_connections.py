@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import resource
 import socket
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import structlog
 
 from push_authority import server
-from push_authority.connections import http_log
+from push_authority.connections import affordable, http_log
 from tests.support.authority import RunningAuthority, running_authority
 
 KEY = "k" * 64
@@ -61,3 +62,12 @@ async def test_who_reads_no_answers_is_cut_off(authority: RunningAuthority) -> N
     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("descriptors", "expected"), [(1024, 256), (65_536, 4096), (resource.RLIM_INFINITY, 4096)])
+def test_a_plane_leaves_descriptors_to_the_other(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int, expected: int
+) -> None:
+    """Where descriptors are few, visitors of the page get a quarter of them and no more."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    assert affordable(4096, part=4) == expected
