@@ -34,11 +34,14 @@ def pending(key_file: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("session", metavar="[ID]", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
+@click.option("--yes", is_flag=True, help="Do not ask whether to go on; needs the ID.")
 @key_option
 @json_option
 def approve(session: str | None, yes: bool, key_file: Path, as_json: bool) -> None:
     """Approve the login ID (its first characters are enough), or the only one that waits."""
+    if yes and session is None:
+        # Whatever happens to wait could be an attacker's.
+        raise PushgateError("--yes needs the login's id", "list them: pushgate pending")
     answer(key_file, session, "approved", ask=not yes, as_json=as_json)
 
 

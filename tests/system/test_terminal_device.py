@@ -103,7 +103,7 @@ async def test_list_deny_report(private_folder: Path) -> None:
         unclear = await terminal.run("deny", "--yes")
         denied = json.loads((await terminal.run("deny", first[:8], "--json")).stdout)
         await terminal.run("deny", "--report", "--yes")
-        nothing = await terminal.run("approve", "--yes")
+        nothing = await terminal.run("approve")
         states = [await terminal.authority.state(one) for one in (first, second)]
     assert [login["id"] for login in listed] == [first, second]
     assert listed[0]["context"]["host"] == "web1"

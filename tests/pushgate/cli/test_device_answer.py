@@ -80,19 +80,27 @@ def test_approve_as_json(private_folder: Path) -> None:
         key = key_file(private_folder, authority)
         authority.then(200, {"sessions": [session()]})
         authority.then(200, {"id": SESSION_ID, "state": "approved"})
-        result = CliRunner().invoke(approve, ["--json", "--yes", "--key", key])
+        result = CliRunner().invoke(approve, ["--json", "--yes", "--key", key, SESSION_ID])
     assert json.loads(result.stdout) == {"id": SESSION_ID, "state": "approved"}
     assert "203.0.113.7" in result.stderr
 
 
 def test_approve_unclear(private_folder: Path) -> None:
-    """With two logins waiting an approval without an id is refused, even with --yes."""
+    """With two logins waiting an approval without an id is refused."""
     with scripted_authority() as authority:
         key = key_file(private_folder, authority)
         authority.then(200, {"sessions": [session(), session(OTHER_ID)]})
-        result = CliRunner().invoke(approve, ["--yes", "--key", key])
+        result = CliRunner().invoke(approve, ["--key", key])
         assert [asked.method for asked in authority.asked] == ["GET"]
     assert error_of(result).message == "2 logins are waiting"
+
+
+def test_approve_blindly(private_folder: Path) -> None:
+    """A script that would approve whatever waits is refused before anything is asked for."""
+    with scripted_authority() as authority:
+        result = CliRunner().invoke(approve, ["--yes", "--key", key_file(private_folder, authority)])
+        assert authority.asked == []
+    assert error_of(result).message == "--yes needs the login's id"
 
 
 def test_login_that_cannot_be_shown_is_not_approved(private_folder: Path) -> None:
@@ -101,7 +109,7 @@ def test_login_that_cannot_be_shown_is_not_approved(private_folder: Path) -> Non
     with scripted_authority() as authority:
         key = key_file(private_folder, authority)
         authority.then(200, {"sessions": [session(ctx=ctx)]})
-        result = CliRunner().invoke(approve, ["--yes", "--key", key])
+        result = CliRunner().invoke(approve, ["--yes", "--key", key, SESSION_ID])
         assert [asked.method for asked in authority.asked] == ["GET"]
     assert "cannot be shown safely" in error_of(result).message
 
