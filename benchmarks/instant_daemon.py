@@ -13,6 +13,7 @@ import structlog
 from typing_extensions import override
 
 from pam_module.listener import PamListener, PamOptions
+from pushgate.attempts import Places
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator
 from pushgate.clock import SystemClock
@@ -53,7 +54,7 @@ async def serve(folder: Path, service: str) -> None:
     clock = SystemClock()
     audit = JsonLinesAudit(clock, folder / "audit.jsonl")
     policy = Policy({service: Rule()})
-    authenticator = Authenticator(policy, InstantProvider(), audit, clock, timeout=60, max_pending=1000)
+    authenticator = Authenticator(policy, InstantProvider(), audit, clock, timeout=60, places=Places(1000, 1000))
     options = PamOptions(folder / "pam.sock", frozenset({os.geteuid()}), frozenset({service}), 60, 1000)
     listener = PamListener(options, authenticator.authenticate, clock)
     await listener.start()

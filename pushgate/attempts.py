@@ -1,8 +1,9 @@
 """Logins that are asked again while their push is pending share it; a denied one is not asked again at once."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -51,6 +52,31 @@ class Attempts(Generic[T]):
                     del self.pending[key]
                 attempt.task.cancel("nobody waits any more")
                 await finish(attempt.task)
+
+
+class Places:
+    """How many logins may wait, in all and of one user, so that one user's flood leaves room for the others."""
+
+    def __init__(self, limit: int, per_user: int) -> None:
+        self.limit, self.per_user = limit, per_user
+        self.taken: Counter[str] = Counter()
+
+    def refusal(self, user: str) -> str:
+        """Say why there is no place for one more login of this user; empty if there is one."""
+        if self.taken.total() >= self.limit:
+            return f"{self.limit} logins are pending"
+        return f"{self.per_user} logins of this user are pending" if self.taken[user] >= self.per_user else ""
+
+    @contextmanager
+    def taken_by(self, user: str) -> Iterator[None]:
+        """Hold a place for the time of the block."""
+        self.taken[user] += 1
+        try:
+            yield
+        finally:
+            self.taken[user] -= 1
+            if not self.taken[user]:
+                del self.taken[user]
 
 
 class CoolDown:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pushgate.attempts import Attempts, CoolDown
+from pushgate.attempts import Attempts, CoolDown, Places
 from pushgate.audit import Audit, new_audit_id
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
@@ -56,12 +56,11 @@ class Authenticator:
     """Decides logins: policy, first factor, push, answer."""
 
     def __init__(
-        self, policy: Policy, provider: Provider, audit: Audit, clock: Clock, *, timeout: float, max_pending: int
+        self, policy: Policy, provider: Provider, audit: Audit, clock: Clock, *, timeout: float, places: Places
     ) -> None:
         """Take the parts; ``timeout`` is how many seconds a person has to answer."""
         self.policy, self.provider, self.audit, self.clock = policy, provider, audit, clock
-        self.timeout, self.max_pending = timeout, max_pending
-        self.pending = 0
+        self.timeout, self.places = timeout, places
         self.attempts: Attempts[Verdict] = Attempts()
         self.cool_down = CoolDown(clock)
 
@@ -95,13 +94,11 @@ class Authenticator:
             return Verdict(Reason.BAD_SECRET)
         if self.cool_down.holds(login):
             return Verdict(Reason.DENIED, "denied a moment ago")
-        if self.pending >= self.max_pending:
-            return Verdict(Reason.OVERLOADED, f"{self.pending} logins are pending")
-        self.pending += 1
-        try:
+        full = self.places.refusal(login.user)
+        if full:
+            return Verdict(Reason.OVERLOADED, full)
+        with self.places.taken_by(login.user):
             return await self.attempts.share(login.join_key, lambda: self.ask_person(login, rule, conversation))
-        finally:
-            self.pending -= 1
 
     async def ask_person(self, login: Login, rule: Rule, conversation: Conversation) -> Verdict:
         """Open the push session and wait for the answer, all under one deadline."""

@@ -11,6 +11,7 @@ import structlog
 from pam_module.listener import PamListener, PamOptions
 from push_authority.errors import AuthorityError
 from push_authority.server import Authority, AuthorityOptions
+from pushgate.attempts import Places
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator
 from pushgate.clock import Clock
@@ -71,7 +72,7 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         audit,
         clock,
         timeout=settings.login.timeout,
-        max_pending=settings.login.max_pending,
+        places=Places(settings.login.max_pending, settings.login.max_pending_per_user),
     )
     if settings.pam is not None:
         pam = build_pam(settings.pam, settings, authenticator, clock)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from pushgate.clock import FakeClock
@@ -15,6 +16,10 @@ from tests.support import ports
 from tests.support.no_skip import NEEDS_ROOT, STRICT, NoSkip
 from tests.support.time_limit import TimeLimit
 from tests.support.traces import LeavesNothing
+
+# The same examples in each run, and no limit of time: a busy machine must not fail a test.
+hypothesis.settings.register_profile("pushgate", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("pushgate")
 
 SOAK_TESTS = pytest.StashKey[int]()
 

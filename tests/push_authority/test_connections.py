@@ -57,7 +57,10 @@ async def test_who_reads_no_answers_is_cut_off(authority: RunningAuthority) -> N
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
     await reader.readline()
-    (connection,) = authority.authority.runners[1].server.connections
+    server = authority.authority.runners[1].server
+    assert server is not None
+    (connection,) = server.connections
+    assert connection.transport is not None
     accepted = connection.transport.get_extra_info("socket")
     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
     writer.close()

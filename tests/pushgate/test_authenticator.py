@@ -339,7 +339,21 @@ async def test_more_logins_than_allowed_are_rejected_and_the_rest_go_on() -> Non
     core.provider.answer("s1", Approved())
     core.provider.answer("s2", Approved())
     assert [(await login).accept for login in waiting] == [True, True]
-    assert core.authenticator.pending == 0
+    assert core.authenticator.places.taken == {}
+
+
+async def test_one_users_flood_leaves_room_for_others() -> None:
+    """A local user who starts many logins is rejected beyond a few, and everybody else can still log in."""
+    core = Core(max_pending=10, per_user=2)
+    flood = [core.start(make_login()) for _ in range(5)]
+    other = core.start(make_login(user="bob"))
+    await core.settle()
+    assert [(await login).reason for login in flood[2:]] == [Reason.OVERLOADED] * 3
+    assert not other.done()
+    for login in (*flood[:2], other):
+        login.cancel()
+    await core.settle()
+    assert core.authenticator.places.taken == {}
 
 
 async def test_a_fault_of_ours_denies() -> None:

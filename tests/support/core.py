@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from pushgate.attempts import Places
 from pushgate.audit import Audit
 from pushgate.authenticator import Authenticator
 from pushgate.clock import Clock, FakeClock
@@ -133,13 +134,15 @@ class RecordingAudit(Audit):
 class Core:
     """An authenticator on a fake clock with everything around it in reach."""
 
-    def __init__(self, begin: Outcome | Callable[[Login], Outcome] | None = None, *, max_pending: int = 100) -> None:
+    def __init__(
+        self, begin: Outcome | Callable[[Login], Outcome] | None = None, *, max_pending: int = 100, per_user: int = 50
+    ) -> None:
         self.clock = FakeClock()
         self.provider = ScriptedProvider(self.clock, begin)
         self.audit = RecordingAudit()
         self.policy = Policy({"sshd": Rule(), "sudo": Rule(), "vpn": Rule(), "open": Rule(accept_if_unreachable=True)})
         self.authenticator = Authenticator(
-            self.policy, self.provider, self.audit, self.clock, timeout=60, max_pending=max_pending
+            self.policy, self.provider, self.audit, self.clock, timeout=60, places=Places(max_pending, per_user)
         )
 
     def start(self, login: Login, conversation: Conversation | None = None) -> asyncio.Task[Decision]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pushgate.attempts import Places
 from pushgate.authenticator import Authenticator
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient
@@ -88,7 +89,7 @@ async def test_a_withdrawn_login_cannot_be_approved(private_folder: Path) -> Non
         device = await authority.enrol("alice")
         async with provider_of(authority, unix=True, native=True) as provider:
             audit = RecordingAudit()
-            core = Authenticator(Policy({"sshd": Rule()}), provider, audit, CLOCK, timeout=20, max_pending=10)
+            core = Authenticator(Policy({"sshd": Rule()}), provider, audit, CLOCK, timeout=20, places=Places(10, 10))
             login = asyncio.create_task(core.authenticate(make_login(), RecordingConversation()))
             async with asyncio.timeout(5), device.events() as events:
                 session = await first_request(events)
