@@ -27,7 +27,7 @@ from pam_module.protocol import (
     encode,
     parse_request,
 )
-from pam_module.requests import Host, brings_its_origin, login_of
+from pam_module.requests import Host, login_at_once, login_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
@@ -113,7 +113,7 @@ class PamConnection:
         if not process.exe:
             # Whether this is sudo, su or sshd decides who is asked: not knowing it, we could ask the wrong person.
             raise NoProcess("its executable cannot be seen: the daemon needs CAP_SYS_PTRACE")
-        login = login_of(request, process, self.accounts.local) if brings_its_origin(request, process) else None
+        login = login_at_once(request, process, self.accounts.local)
         if login is None or not login.known:
             login = await self.look_up(request, process)
         _, start_time = read_stat(process.pid)

@@ -33,13 +33,21 @@ def origin_of_process(process: Process, proc: str = PROC) -> Origin:
     """
     try:
         session = _ssh_ancestor(process, proc)
-        address = _tcp_peer(session.pid, proc) if session else None
+        if session is None:
+            return Origin(None, OriginSource.LOCAL)
+        address = _tcp_peer(session.pid, proc)
     except NoProcess:
-        return Origin(None, OriginSource.UNKNOWN)
-    if session is None:
-        return Origin(None, OriginSource.LOCAL)
+        address = None
     # Below an sshd nobody is local, whatever has become of its connection.
     return Origin(address, OriginSource.KERNEL if address else OriginSource.UNKNOWN)
+
+
+def origin_without_connections(process: Process, proc: str = PROC) -> Origin | None:
+    """Find the same for a process below no sshd; None if the machine's table of connections has to be read."""
+    try:
+        return Origin(None, OriginSource.LOCAL) if _ssh_ancestor(process, proc) is None else None
+    except NoProcess:
+        return Origin(None, OriginSource.UNKNOWN)
 
 
 def canonical_address(text: str) -> str:

@@ -4,7 +4,7 @@ import enum
 import socket
 
 from pam_module.accounts import Accounts
-from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost
+from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost, origin_without_connections
 from pam_module.processes import Process
 from pam_module.protocol import MAX_VALUE, Request
 from pushgate.login import Login, Origin, OriginSource
@@ -34,8 +34,20 @@ class Host(enum.Enum):
         return self in (Host.SUDO, Host.SU)
 
 
+def login_at_once(request: Request, process: Process, accounts: Accounts) -> Login | None:
+    """Make the login as far as that needs no long reading; None where it does. ``accounts`` must answer at once."""
+    origin = quick_origin(request, process)
+    return login_from(origin, request, process, accounts) if origin else None
+
+
 def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
-    """Make the login; blocks as long as its accounts do, and where it has to look for the origin in /proc."""
+    """Make the login; blocks as long as its accounts do, and as the machine's table of connections is long."""
+    origin = quick_origin(request, process) or origin_of_process(process)
+    return login_from(origin, request, process, accounts)
+
+
+def login_from(origin: Origin, request: Request, process: Process, accounts: Accounts) -> Login:
+    """Put together what is known."""
     host = Host.of(process)
     # Bytes that are not UTF-8 become lone surrogates: no clean name has those, so it stays nobody's name.
     target = request.user.decode("utf-8", "surrogateescape")
@@ -44,7 +56,7 @@ def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
         user=user,
         service=text(request.service),
         host=socket.gethostname(),
-        origin=_origin(host, request, process),
+        origin=origin,
         account=target if target != user else "",
         tty=text(request.tty),
         # Another program could put anything there: only sudo knows what it is about to run.
@@ -53,9 +65,13 @@ def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
     )
 
 
-def brings_its_origin(request: Request, process: Process) -> bool:
-    """Whether PAM_RHOST says where the person comes from, so that /proc need not be searched."""
-    return bool(request.rhost) and not Host.of(process).local
+def quick_origin(request: Request, process: Process) -> Origin | None:
+    """Say where the person comes from; None if only the machine's table of connections can tell."""
+    host = Host.of(process)
+    if request.rhost and not host.local:
+        return origin_of_rhost(request.rhost)
+    # Nobody sits at sshd: without an rhost its client is unknown, not local.
+    return Origin(None, OriginSource.UNKNOWN) if host is Host.SSHD else origin_without_connections(process)
 
 
 def shown_command(value: bytes) -> str:
@@ -82,10 +98,3 @@ def _person(host: Host, target: str, process: Process, accounts: Accounts) -> tu
             return f"uid {process.uids[0]}", False
         return caller, is_clean_name(caller) and target_uid is not None
     return target, target_uid is not None
-
-
-def _origin(host: Host, request: Request, process: Process) -> Origin:
-    if brings_its_origin(request, process):
-        return origin_of_rhost(request.rhost)
-    # Nobody sits at sshd: without an rhost its client is unknown, not local.
-    return Origin(None, OriginSource.UNKNOWN) if host is Host.SSHD else origin_of_process(process)

@@ -3,6 +3,8 @@
 
 def clean(text: str, limit: int = 512) -> str:
     r"""Make hidden characters visible (``\x1b``, ``\u202e``) and cut to ``limit`` characters with an ellipsis."""
+    if text.isprintable() and len(text) <= limit:
+        return text
     # Cut first: the visible form of a megabyte of escapes would be built only to be thrown away.
     shown = "".join(_visible(character) for character in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
