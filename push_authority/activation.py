@@ -14,7 +14,7 @@ from push_authority.store.base import Transaction
 ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 CODE_LENGTH = 10
 LIFETIME = 24 * 3600
-"""Seconds; codes of the LoginTC API travel by mail (authority.md section 6)."""
+"""Seconds; codes of the LoginTC API travel by mail."""
 
 WRONG_PER_SOURCE = 5
 WRONG_IN_ALL = 6000

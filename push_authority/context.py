@@ -1,4 +1,4 @@
-"""``ctx``: the one text that is stored, shown, hashed and signed (authority.md section 5.1)."""
+"""``ctx``: the one text that is stored, shown, hashed and signed (docs/authority.md)."""
 
 import json
 from dataclasses import dataclass

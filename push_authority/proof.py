@@ -1,4 +1,4 @@
-"""What a device signs, byte by byte, and how a signature is checked (authority.md sections 5 and 6)."""
+"""What a device signs, byte by byte, and how a signature is checked (docs/authority.md)."""
 
 import base64
 import binascii

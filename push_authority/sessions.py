@@ -8,7 +8,7 @@ in one transaction with its decision and audit rows. Whoever gets a row back has
 winner wrote. A reader sees ``expired`` as soon as the time has come, whether or not the sweeper has been there.
 
 Of one person's pending sessions for one service only the oldest is *shown*: it alone can be answered. The others keep
-their place, and their clock runs (authority.md section 9.2): approving one login can never open another one.
+their place, and their clock runs (docs/authority.md): approving one login can never open another one.
 
 Functions run inside a transaction of the store. ``now`` is ``Clock.now``.
 """

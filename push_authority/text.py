@@ -1,4 +1,4 @@
-"""Making hidden characters visible before text reaches a person (authority.md section 2.3)."""
+"""Making hidden characters visible before text reaches a person."""
 
 import unicodedata
 

@@ -59,21 +59,23 @@ class Places:
 
     def __init__(self, limit: int, per_user: int) -> None:
         self.limit, self.per_user = limit, per_user
-        self.taken: Counter[str] = Counter()
+        self.count, self.taken = 0, Counter[str]()
 
     def refusal(self, user: str) -> str:
         """Say why there is no place for one more login of this user; empty if there is one."""
-        if self.taken.total() >= self.limit:
+        if self.count >= self.limit:
             return f"{self.limit} logins are pending"
         return f"{self.per_user} logins of this user are pending" if self.taken[user] >= self.per_user else ""
 
     @contextmanager
     def taken_by(self, user: str) -> Iterator[None]:
         """Hold a place for the time of the block."""
+        self.count += 1
         self.taken[user] += 1
         try:
             yield
         finally:
+            self.count -= 1
             self.taken[user] -= 1
             if not self.taken[user]:
                 del self.taken[user]

@@ -33,7 +33,7 @@ MESSAGES = {
     Reason.EXPIRED: NO_ANSWER,
     # Who waits as if ignored also hears what the ignored hear, or the text would tell who is enrolled.
     Reason.UNKNOWN_USER: NO_ANSWER,
-    Reason.NOT_ENROLLED: NO_ANSWER,
+    **dict.fromkeys(TELLING, NO_ANSWER),
     Reason.BAD_SECRET: "Leave the password empty or type push",
 }
 """What the person is told; every other reason is nobody's business but the administrator's."""

@@ -44,7 +44,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def check_status(path: Path, status: os.stat_result, *, secret: bool) -> None:
-    """Refuse a file of the wrong type, owner or mode (contracts: pam.md section 9)."""
+    """Refuse a file of the wrong type, owner or mode (docs/operations.md)."""
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode):
         raise _refusal(path, "is not a regular file", "give the path of a file")

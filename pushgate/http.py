@@ -81,7 +81,7 @@ class JsonClient:
         """Send one request and read its JSON reply, whatever the status; ``deadline`` is in seconds of the clock.
 
         Raises:
-            RequestFailedError: with the kind by provider-apis.md section 1.2, for everything that is not a reply.
+            RequestFailedError: with its kind (docs/logintc.md), for everything that is not a reply.
         """
         mark = SentMark()
         sending = {"Content-Type": "application/json"} if body is not None else {}
@@ -146,7 +146,7 @@ def retry_after(response: aiohttp.ClientResponse) -> float | None:
 
 
 def classify(error: Exception, *, sent: bool) -> RequestFailedError:
-    """Name the kind of a transport failure (provider-apis.md section 1.2)."""
+    """Name the kind of a transport failure (docs/logintc.md)."""
     name = type(error).__name__
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     match error:

@@ -17,7 +17,7 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._
 IfUnreachable = Literal["deny", "accept"]
 
 SAMPLE_SECRETS = {b"testing123", b"secret", b"radius", b"xyzzy5461"}
-"""Secrets out of manuals and RFCs: everybody knows them (radius.md section 5)."""
+"""Secrets out of manuals and RFCs: everybody knows them."""
 
 
 def absolute(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Reading the bodies of LoginTC calls into checked values; limits of authority.md section 2."""
+"""Reading the bodies of LoginTC calls into checked values; limits as in docs/authority.md."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""The device API: activate, read what is asked, decide, unlink (authority.md section 6)."""
+"""The device API: activate, read what is asked, decide, unlink (docs/authority.md)."""
 
 import re
 from collections.abc import Iterable

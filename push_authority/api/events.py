@@ -1,4 +1,4 @@
-"""The event stream of a device: what is asked, as it comes and goes (authority.md section 6).
+"""The event stream of a device: what is asked, as it comes and goes (docs/authority.md).
 
 The stream holds no queue. A change only wakes it; it then reads what the person can answer now and sends the
 difference to what it has sent before. So nothing is lost, doubled or out of order however slowly the other end reads,

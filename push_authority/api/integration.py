@@ -1,4 +1,4 @@
-"""The integration plane: the API key in front, LoginTC's and our own calls behind (authority.md section 2)."""
+"""The integration plane: the API key in front, LoginTC's and our own calls behind (docs/authority.md)."""
 
 from aiohttp import web
 

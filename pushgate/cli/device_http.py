@@ -90,7 +90,7 @@ class Server:
     def events(self, target: str, headers: dict[str, str]) -> Iterator[None]:
         """Yield once when the event stream is open, then at every event, until it ends.
 
-        What an event says is not looked at: it is a hint to ask again (authority.md section 3).
+        What an event says is not looked at: it is a hint to ask again (docs/authority.md).
         """
         try:
             with self._open("GET", target, b"", {**headers, "Accept": "text/event-stream"}, EVENT_TIMEOUT) as response:

@@ -15,7 +15,7 @@ NATIVE_TYPE = "application/vnd.pushgate.v1+json"
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 NO_TOKEN = "api.error.notfound.token"  # noqa: S105 - LoginTC's word for "nothing enrolled"
 
-# LoginTC shows at most 20 attributes; keys to 64, values to 512 characters (provider-apis.md section 1.3).
+# LoginTC shows at most 20 attributes; keys of 64, values of 512 characters.
 VALUE_LIMIT = 512
 
 
@@ -103,7 +103,7 @@ def device_of(body: Mapping[str, Any]) -> str:
 
 
 def failure_of_create(reply: Reply, *, domain_known: bool) -> Failed:
-    """Name the failure of a create by its status (provider-apis.md section 2.4)."""
+    """Name the failure of a create by its status (docs/logintc.md)."""
     status = reply.status
     if status == 503:
         return Failed(FailureKind.UNAVAILABLE, asked=False, detail="create: HTTP 503")
