@@ -81,7 +81,6 @@ async def run_demo(folder: Path, answer: str | None) -> None:
         PushgateError: if the login did not end as it should.
     """
     from pushgate.build import start_parts
-    from pushgate.cli.device_api import TerminalDevice
     from pushgate.clock import SystemClock
     from pushgate.daemon import set_up_logging
 
@@ -98,26 +97,51 @@ async def run_demo(folder: Path, answer: str | None) -> None:
         code = (await asyncio.to_thread(api.activation_code, person["id"]))["code"]
         click.echo(f"enrolled {USER}: activation code {code}")
 
-        answering = None
         if answer is None:
-            await wait_for_browser(api, person["id"], parts.authority.page_url, code, clock)
+            await serve_a_person(parts, settings, secret, api, person["id"], code, clock)
         else:
-            device = await asyncio.to_thread(TerminalDevice.enroll, parts.authority.page_url, code, "demo terminal")
-            click.echo(f"a terminal device is enrolled, fingerprint {device.fingerprint}")
-            answering = asyncio.create_task(answer_alone(device, answer, clock))
-            stack.callback(answering.cancel)
+            await answer_alone(parts, settings, secret, code, answer, clock)
+
+
+async def serve_a_person(
+    parts: "Parts", settings: "Settings", secret: bytes, api: "AuthorityApi", user_id: str, code: str, clock: "Clock"
+) -> None:
+    """Let the person enrol a browser and answer one login there, then go on serving until Ctrl-C."""
+    assert parts.authority is not None
+    page = parts.authority.page_url
+    click.echo(f"\nopen this page on this machine, it will ask you about the login:\n\n    {page}/e#{code}\n")
+    print_radclient(parts, secret)
+    click.echo("waiting for the browser to enrol (Ctrl-C stops) ...")
+    while not (linked := await asyncio.to_thread(api.devices, user_id)):
+        await clock.sleep(1)
+    click.echo(f"a browser is enrolled, fingerprint {linked[0].get('fingerprint')}")
+    click.echo(await log_in(parts, secret, settings.login.timeout, clock))
+    click.echo("still serving: send another login by radclient, or end with Ctrl-C")
+    await asyncio.Event().wait()
+
+
+async def answer_alone(
+    parts: "Parts", settings: "Settings", secret: bytes, code: str, answer: str, clock: "Clock"
+) -> None:
+    """Answer one login through a terminal device and check what the NAS receives.
+
+    Raises:
+        PushgateError: if that is not what the answer must lead to.
+    """
+    from pushgate.cli.device_api import TerminalDevice
+
+    assert parts.authority is not None
+    device = await asyncio.to_thread(TerminalDevice.enroll, parts.authority.page_url, code, "demo terminal")
+    click.echo(f"a terminal device is enrolled, fingerprint {device.fingerprint}")
+    answering = asyncio.create_task(answer_first_login(device, answer, clock))
+    try:
         received = await log_in(parts, secret, settings.login.timeout, clock)
-        if answering is None:
-            click.echo(received)
-            explain_serving(parts, secret)
-            await asyncio.Event().wait()
-        else:
-            await answering
-        click.echo(received)
-        if received != EXPECTED[answer or "approve"]:
-            raise PushgateError(
-                f"the NAS received {received}, which is wrong for {answer!r}", "this is a fault: report it"
-            )
+        await answering
+    finally:
+        answering.cancel()
+    click.echo(received)
+    if received != EXPECTED[answer]:
+        raise PushgateError(f"the NAS received {received}, which is wrong for {answer!r}", "this is a fault: report it")
 
 
 def write_configuration(folder: Path, seconds: int) -> tuple["Settings", bytes]:
@@ -148,16 +172,7 @@ def connect(settings: "Settings") -> "AuthorityApi":
     return AuthorityApi(settings.provider.url, key, domain)
 
 
-async def wait_for_browser(api: "AuthorityApi", user_id: str, page: str, code: str, clock: "Clock") -> None:
-    """Print where to enrol, and wait until a browser has done so."""
-    click.echo(f"\nopen this page on this machine, it will ask you about the login:\n\n    {page}/e#{code}\n")
-    click.echo("waiting for the browser to enrol (Ctrl-C stops) ...")
-    while not (linked := await asyncio.to_thread(api.devices, user_id)):
-        await clock.sleep(1)
-    click.echo(f"a browser is enrolled, fingerprint {linked[0].get('fingerprint')}")
-
-
-async def answer_alone(device: "TerminalDevice", answer: str, clock: "Clock") -> None:
+async def answer_first_login(device: "TerminalDevice", answer: str, clock: "Clock") -> None:
     """Answer the first login that the device is asked about; ``ignore`` only looks at it."""
     from pushgate.cli.device_context import rows
 
@@ -230,11 +245,11 @@ async def wait_with_progress(replies: asyncio.Queue[bytes], seconds: float, cloc
     raise PushgateError("the NAS received no reply", "this is a fault: report it")
 
 
-def explain_serving(parts: "Parts", secret: bytes) -> None:
-    """Say how to send further logins."""
+def print_radclient(parts: "Parts", secret: bytes) -> None:
+    """Say how to send a login by hand."""
     assert parts.radius is not None
     click.echo(
-        "\nstill serving; try another login from a second terminal (apt install freeradius-utils), Ctrl-C stops:\n\n"
+        "and this is how to send a login by hand (apt install freeradius-utils):\n\n"
         f"    echo 'User-Name={USER},User-Password=push,Calling-Station-Id={CALLER},Message-Authenticator=0x00' |"
         f" radclient -t 65 -r 1 127.0.0.1:{parts.radius.ports[0]} auth {secret.decode()}\n"
     )
