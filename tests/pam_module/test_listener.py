@@ -135,17 +135,20 @@ async def test_two_daemons_that_start_together(tmp_path: Path, listener: Listene
 @pytest.mark.root
 async def test_stranger_cannot_keep_the_daemon_from_starting() -> None:
     """A user who locks whatever can be opened in the socket's folder does not stop a daemon from starting there."""
-    with tempfile.TemporaryDirectory(dir="/run") as name:
+    # A folder that everybody may enter and only root may write, as /run/pushgate is.
+    with tempfile.TemporaryDirectory(dir="/var/lib") as name:
         async with running_listener(Path(name)):
             os.chmod(name, 0o755)  # noqa: PTH101 - a quick system call
         locker = await asyncio.create_subprocess_exec(
             sys.executable, "-IS", "-c", LOCKER, name, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        assert locker.stdout
-        assert await locker.stdout.readline() == b"[True, False]\n"
-        async with running_listener(Path(name)) as test:
-            assert test.socket.exists()
-        await locker.communicate(b"")
+        try:
+            assert locker.stdout
+            assert await locker.stdout.readline() == b"[True, False]\n"
+            async with running_listener(Path(name)) as test:
+                assert test.socket.exists()
+        finally:
+            await locker.communicate(b"")
 
 
 async def test_lock_is_no_link(tmp_path: Path, listener: ListenerUnderTest) -> None:
