@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-POINT_LENGTH = 65
 SIGNATURE_LENGTH = 64
 DECISIONS = ("approved", "denied", "denied.unknown_trigger", "denied.cancelled")
 FINGERPRINT_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"

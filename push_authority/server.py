@@ -132,7 +132,7 @@ class Authority:
         self.page_url = f"http://localhost:{port}"
 
     async def add_runner(self, application: web.Application) -> web.AppRunner:
-        """Prepare to serve an application within the limits of section 1.3."""
+        """Prepare to serve an application with the time-outs of this module."""
         runner = web.AppRunner(
             application,
             handle_signals=False,

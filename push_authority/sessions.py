@@ -83,7 +83,7 @@ class Session:
         return "expired" if self.state(now) is State.EXPIRED else self.stored_reason
 
     def v1_state(self, now: float) -> str:
-        """Return one of LoginTC's three states: cancelled reads denied, expired stays pending (section 4.1)."""
+        """Return one of LoginTC's three states: cancelled reads denied, expired stays pending (docs/authority.md)."""
         state = self.state(now)
         return {State.CANCELLED: "denied", State.EXPIRED: "pending"}.get(state, state.value)
 

@@ -65,7 +65,6 @@ class NeedsCode:
 
     handle: Handle
     prompt: str
-    tries_left: int = 3
 
 
 @dataclass(frozen=True, slots=True)

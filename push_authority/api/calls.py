@@ -37,7 +37,7 @@ def parse_question(
     """Read the body of a create call; the native form has more keys than LoginTC's.
 
     Raises:
-        ApiError: it breaks a rule of section 2.3 or 3.
+        ApiError: it breaks a rule of docs/authority.md.
     """
     data = as_object(parse_json(body), "the body")
     user_id, username = parse_user(data, decode_percent=key.decode_percent_username and agent.startswith("LoginTC-C/"))

@@ -43,7 +43,7 @@ CLOCK_TOLERANCE = 120
 KINDS = ("page", "cli", "webpush")
 VIAS = ("page", "action", "cli")
 MIN_ASSURANCE = 2
-"""Every answer comes from a device key so far (section 9)."""
+"""Every answer comes from a device key so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from .tokens import TokenCalls
 from .users import UserCalls
 
 V1_STATUS = {409: 400, 413: 400}
-"""LoginTC's clients know only a few statuses (section 2.1.6)."""
+"""LoginTC's clients know only a few statuses."""
 
 
 def build_integration_plane(

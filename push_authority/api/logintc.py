@@ -25,7 +25,7 @@ from .forms import (
 )
 
 FEATURES = ["wait", "idempotency", "proof", "consume"]
-"""What is really served of section 3."""
+"""What is served beyond LoginTC's API (docs/authority.md)."""
 
 
 class SessionCalls:
@@ -94,7 +94,7 @@ class SessionCalls:
         if session:
             return self.show(request, session)
         if request.headers.get("User-Agent", "").startswith("LoginTC-C/"):
-            # logintc-c calls exit() on a failed GET and so ends the program that uses PAM (section 2.1.8).
+            # logintc-c calls exit() on a failed GET and so ends the program that uses PAM.
             return reply(request, v1_session_of(claim.session_id, "denied"))
         raise not_found("session")
 

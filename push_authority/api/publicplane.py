@@ -47,7 +47,7 @@ def check_host(request: web.Request, hosts: set[str]) -> None:
 
 
 def check_origin(request: web.Request) -> None:
-    """Refuse a change that another site's page asks for (section 12.3)."""
+    """Refuse a change that another site's page asks for."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise ApiError(403, "forbidden", "only pages of this server may do this")
     origin = request.headers.get("Origin")
