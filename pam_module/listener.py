@@ -22,7 +22,7 @@ from pam_module.connection import AccountSources, Authenticate, PamConnection
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
-from pushgate.errors import PushgateError
+from pushgate.errors import PushgateError, where
 from pushgate.files import check_folders
 from pushgate.login import Login
 from pushgate.text import clean
@@ -126,8 +126,8 @@ class PamListener:
             return
         try:
             await login.serve(pid)
-        except Exception as error:
-            log.exception("pam_internal_error", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever it is, that login is refused and the others go on
+            log.error("pam_internal_error", error=type(error).__name__, where=where(error))
 
     def ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         """Forget a connection that has been served."""

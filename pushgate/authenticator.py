@@ -1,7 +1,6 @@
 """The login, from top to bottom, in one coroutine: the only place that decides."""
 
 import asyncio
-import traceback
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +10,7 @@ from pushgate.audit import Audit, new_audit_id
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.decision import Decision, Reason
+from pushgate.errors import where
 from pushgate.firstfactor import none
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
@@ -77,9 +77,8 @@ class Authenticator:
             self.conclude(login, Verdict(Reason.WITHDRAWN, str(error)), started)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it denies
-            # A fault of ours must deny, not end the daemon. The text of an exception may quote a secret: not logged.
-            where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
-            log.error("internal_error", error=type(error).__name__, where=where)
+            # A fault of ours must deny, not end the daemon.
+            log.error("internal_error", error=type(error).__name__, where=where(error))
             verdict = Verdict(Reason.INTERNAL, type(error).__name__)
         return self.conclude(login, verdict, started)
 

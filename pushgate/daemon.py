@@ -7,12 +7,13 @@ import resource
 import signal
 import sys
 from contextlib import AsyncExitStack
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
 from pushgate.build import start_parts
 from pushgate.clock import SystemClock
+from pushgate.errors import where
 from pushgate.settings import LogSettings, Settings
 
 log = structlog.get_logger()
@@ -60,6 +61,13 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def report_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what asyncio found without its text, which asyncio's own handler would print: it may quote a secret."""
+    error = context.get("exception")
+    found = {"error": type(error).__name__, "where": where(error)} if isinstance(error, BaseException) else {}
+    log.error("unexpected_error", problem=context["message"], **found)
+
+
 async def serve(settings: Settings) -> None:
     """Run every part that the configuration names until SIGTERM or SIGINT; then withdraw what is pending.
 
@@ -69,6 +77,7 @@ async def serve(settings: Settings) -> None:
     raise_descriptor_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report_fault)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:

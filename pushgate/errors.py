@@ -7,6 +7,8 @@ The tree::
       BadMessageError       a peer sent bytes that break its protocol (packet, frame)
 """
 
+import traceback
+
 
 class PushgateError(Exception):
     """An error with a message and a hint, both lower case without a full stop."""
@@ -32,3 +34,11 @@ class BadMessageError(PushgateError):
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(message or reason)
         self.reason = reason
+
+
+def where(error: BaseException) -> list[str]:
+    """Return the last five places of a traceback as ``file:line``, for the log.
+
+    Without the message and the source lines: an exception may quote what somebody typed.
+    """
+    return [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]

@@ -8,7 +8,6 @@ checks is answered or leaves a trace, but for a counter and at most one log line
 import asyncio
 import functools
 import secrets
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ import structlog
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
-from pushgate.errors import BadMessageError, PushgateError
+from pushgate.errors import BadMessageError, PushgateError, where
 from pushgate.login import Login
 from radius_server.attributes import load_definitions
 from radius_server.clients import Client, ClientTable, plain_address
@@ -227,9 +226,7 @@ class RadiusServer:
         try:
             decision = await self.authenticate(login, conversation)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in the core denies
-            # Neither the message nor local variables: both may hold what was typed.
-            where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-            log.error("radius_login_crashed", error=type(error).__name__, where=where)
+            log.error("radius_login_crashed", error=type(error).__name__, where=where(error))
             decision = Decision(accept=False, reason=Reason.INTERNAL, audit_id="")
         if takes_its_time(decision):
             await self._wait_for_floor(exchange)

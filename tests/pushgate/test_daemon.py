@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from pushgate.daemon import raise_descriptor_limit, serve, set_up_logging
+from pushgate.daemon import raise_descriptor_limit, report_fault, serve, set_up_logging
 from pushgate.settings import LogSettings, load_settings
 from tests.support.config import AUTHORITY, write_config
 from tests.support.processes import wait_until
@@ -73,3 +73,15 @@ def test_all_descriptors_may_be_used() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_lost_exception_is_reported_without_its_text() -> None:
+    """An administrator learns of a fault that nobody caught, and not what was typed."""
+    loop = asyncio.get_running_loop()
+    context = {"message": "Task exception was never retrieved", "exception": ValueError("hunter2")}
+    with structlog.testing.capture_logs() as logs:
+        report_fault(loop, context)
+        report_fault(loop, {"message": "socket trouble"})
+    assert [entry["event"] for entry in logs] == ["unexpected_error"] * 2
+    assert logs[0]["error"] == "ValueError"
+    assert "hunter2" not in str(logs)

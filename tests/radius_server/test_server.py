@@ -500,7 +500,7 @@ async def test_crash_of_the_core() -> None:
         assert (await gate.nas.receive())[0] == ACCESS_REJECT
         [line] = logs
         assert (line["event"], line["error"]) == ("radius_login_crashed", "RuntimeError")
-        assert line["where"][-1].startswith("authenticate:")
+        assert line["where"][-1].startswith(f"{__file__}:")
         assert "canary" not in str(logs)
 
 
