@@ -37,6 +37,10 @@ class InstantProvider(Provider):
         return Failed(FailureKind.PROTOCOL, asked=False)
 
     @override
+    async def features(self, deadline: float) -> frozenset[str]:
+        return frozenset()
+
+    @override
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
         return Failed(FailureKind.PROTOCOL, asked=False)
 

@@ -21,15 +21,11 @@ from pushgate.http import JsonClient
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
 from pushgate.providers.logintc import LoginTc
-from pushgate.settings import (
-    SAMPLE_SECRETS,
-    AuthoritySettings,
-    LoginTcSettings,
-    PamSettings,
-    RadiusClient,
-    RadiusSettings,
-    Settings,
-)
+from pushgate.sections.authority import AuthoritySettings
+from pushgate.sections.pam import PamSettings
+from pushgate.sections.provider import LoginTcSettings
+from pushgate.sections.radius import SAMPLE_SECRETS, RadiusClient, RadiusSettings
+from pushgate.settings import Settings
 from radius_server.clients import Client, ClientTable
 from radius_server.server import RadiusOptions, RadiusServer
 

@@ -14,7 +14,8 @@ import structlog
 from pushgate.build import start_parts
 from pushgate.clock import SystemClock
 from pushgate.errors import where
-from pushgate.settings import LogSettings, Settings
+from pushgate.sections.daemon import LogSettings
+from pushgate.settings import Settings
 
 log = structlog.get_logger()
 

@@ -1,13 +1,15 @@
 """What the core decided about a login."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Reason(enum.StrEnum):
     """Why a login was accepted or rejected; the word in the audit record."""
 
     APPROVED = "approved"
+    EXEMPT = "exempt"
+    """Accepted without a second factor, because the configuration names the user or a group of the user."""
     FAIL_OPEN = "fail_open"
     """Accepted because the provider was unreachable and the service is configured so."""
 
@@ -20,6 +22,10 @@ class Reason(enum.StrEnum):
     BAD_NAME = "bad_name"
     """The user name is empty, too long or holds characters that no account has."""
     UNKNOWN_USER = "unknown_user"
+    NUMBER_NEEDED = "number_needed"
+    """The configuration wants a number behind the password, and there was none."""
+    GIVEN_UP = "given_up"
+    """The person wrote ``cancel``, or did not answer a question of the front end in time."""
     NOT_PERMITTED = "not_permitted"
     """No rule of the configuration names this service or user: deny by default."""
     OVERLOADED = "overloaded"
@@ -47,3 +53,9 @@ class Decision:
     audit_id: str
     message: str = ""
     """One sentence for the person, at most 200 characters; front ends may show it."""
+    factor: str = ""
+    """What opened the door: ``push``, ``push+number``, ``code``, ``exempt``, ``fail_open``; empty for a rejection."""
+    groups: frozenset[str] = frozenset()
+    """The groups of the person that the first factor found."""
+    attributes: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    """RADIUS attributes that an upstream server wants the NAS to have."""

@@ -36,6 +36,37 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Ask the person on a device.
+
+    A number ties the device to the place of the login: who holds the device types there what the other place shows.
+    """
+
+    number: Secret | None = None
+    """Two digits that the person has chosen and typed at the login; the device asks for them and never shows them."""
+    draw_number: bool = False
+    """The provider shall draw a number, which the front end shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Check a code that was typed; nobody is asked."""
+
+    code: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Reach the person in a way that has a name: ``sms``, ``email``, ``phone``, ``voice``, or ``2`` of a menu."""
+
+    word: str
+
+
+Factor = Push | Code | Method
+"""How the person proves to be there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """One attempt to log in: who, where to, from where, and what was typed.
 
@@ -59,3 +90,5 @@ class Login:
     """False: the host knows no such account. The login waits like an ignored push and asks nobody."""
     join_key: bytes | None = None
     """Equal keys are the same login asked again: they share one push. None: never shared."""
+    factor: Factor = Push()
+    """What the core found behind the password, or what the person answered."""

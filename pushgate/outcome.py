@@ -57,6 +57,8 @@ class Pending:
     """The person has been asked and has not answered."""
 
     handle: Handle
+    number: str = ""
+    """A number drawn by the provider: the front end shows it, the person types it on the device."""
 
 
 @dataclass(frozen=True, slots=True)

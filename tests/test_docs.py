@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pushgate.settings import Address, Settings
+from pushgate.sections.common import Address
+from pushgate.settings import Settings
 from tests.support.project import ROOT, committed_files, log_events
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

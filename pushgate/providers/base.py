@@ -17,14 +17,27 @@ class Provider(Protocol):
 
     name: str
 
+    async def features(self, deadline: float) -> frozenset[str]:
+        """Say what the provider can do beyond a plain push: of ``number`` and ``code``; nothing while unreachable."""
+
     async def begin(self, login: Login, deadline: float) -> Outcome:
-        """Ask the person; ``Pending`` or ``NeedsCode`` if the answer is yet to come."""
+        """Put the login's factor to the test.
+
+        ``Push``: ask the person; ``Pending``, or ``NeedsCode`` if the answer is yet to come. A number that the provider
+        cannot bind to the question is ``Failed(DOWNGRADED)``, and nobody is asked.
+        ``Code``: check it; ``Approved``, or ``Failed`` with ``BAD_CODE`` or ``LOCKED``. Nobody is asked.
+        ``Method``: one that the provider does not know is ``Failed(PROTOCOL)``.
+        """
 
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
         """Wait until the person has answered, or the deadline has come."""
 
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
-        """Hand in a typed code."""
+        """Hand in a code that was typed for this question, also while a push is pending.
+
+        A right one approves the login (the push may be withdrawn then); a wrong one is ``Failed(BAD_CODE)``, or
+        ``NeedsCode`` where the same question may be tried again.
+        """
 
     async def cancel(self, handle: Handle) -> None:
         """Withdraw the question: best effort, at most ``WITHDRAW_SECONDS``, idempotent, never raises."""

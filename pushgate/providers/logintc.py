@@ -144,6 +144,10 @@ class LoginTc(Provider):
                 await self.clock.sleep(max(0.0, min(pause, deadline - now)))
 
     @override
+    async def features(self, deadline: float) -> frozenset[str]:
+        return frozenset()
+
+    @override
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
         return Failed(FailureKind.PROTOCOL, asked=True, detail="a LoginTC session takes no code once it is open")
 

@@ -13,7 +13,8 @@ import pytest
 import structlog
 
 from pushgate.daemon import raise_descriptor_limit, report_fault, serve, set_up_logging
-from pushgate.settings import LogSettings, load_settings
+from pushgate.sections.daemon import LogSettings
+from pushgate.settings import load_settings
 from tests.support.config import AUTHORITY, write_config
 from tests.support.processes import wait_until
 

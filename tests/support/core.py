@@ -37,6 +37,7 @@ class ScriptedProvider(Provider):
     def __init__(self, clock: Clock, begin: Outcome | Callable[[Login], Outcome] | None = None) -> None:
         self.clock = clock
         self.begin_with = begin
+        self.can: frozenset[str] = frozenset()
         self.begin_seconds = 0.0
         self.cancel_seconds = 0.0
         self.calls: list[str] = []
@@ -54,6 +55,10 @@ class ScriptedProvider(Provider):
         if callable(self.begin_with):
             return self.begin_with(login)
         return self.begin_with or Pending(handle)
+
+    @override
+    async def features(self, deadline: float) -> frozenset[str]:
+        return self.can
 
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:

@@ -1,0 +1,70 @@
+"""Types and checks that the sections of the configuration share."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+IfUnreachable = Literal["deny", "accept"]
+
+
+def absolute(path: Path) -> Path:
+    """Refuse a path that would depend on where the daemon was started."""
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(absolute)]
+
+
+class Section(BaseModel):
+    """A part of the configuration; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Address(BaseModel):
+    """An IP address and port to listen on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str
+    port: Port
+
+    @classmethod
+    def parse(cls, value: Any) -> Any:
+        """Read ``192.0.2.1:1812`` or ``[2001:db8::1]:1812``; anything else is left for pydantic to refuse."""
+        if not isinstance(value, str):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit():
+            raise ValueError('must be "address:port", for example "127.0.0.1:1812"')
+        host = host.removeprefix("[").removesuffix("]")
+        try:
+            return {"host": str(ipaddress.ip_address(host)), "port": int(port)}
+        except ValueError:
+            raise ValueError(f"{host!r} is not an IP address") from None
+
+
+ListenAddress = Annotated[Address, BeforeValidator(Address.parse)]
+
+
+def yaml_word(value: Any) -> Any:
+    """Take ``off`` as it was written: YAML 1.1 reads it as false."""
+    return "off" if value is False else value
+
+
+def network(value: Any) -> Any:
+    """Read an address or a network in CIDR form; bits set beyond the prefix are a mistake."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
+Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]

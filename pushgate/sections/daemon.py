@@ -1,0 +1,28 @@
+"""What holds for every login and for the daemon itself."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .common import AbsolutePath, Seconds, Section
+
+
+class LoginSettings(Section):
+    """What holds for every login."""
+
+    timeout: Seconds = Field(60, ge=1, le=300, description="Seconds that a person has to answer.")
+    max_pending: int = Field(5000, ge=1, le=100_000, description="Logins that may wait at the same time.")
+    max_pending_per_user: int = Field(20, ge=1, le=1000, description="The same of one user, so that none fills it all.")
+
+
+class AuditSettings(Section):
+    """Where the record of each decision goes."""
+
+    file: AbsolutePath | None = Field(None, description="JSON lines; without it they go to standard output.")
+
+
+class LogSettings(Section):
+    """What the daemon says on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
