@@ -13,9 +13,9 @@ import structlog
 from typing_extensions import override
 
 from pam_module.listener import PamListener, PamOptions
-from pushgate.attempts import Places
+from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
-from pushgate.authenticator import Authenticator
+from pushgate.authenticator import Authenticator, Guards
 from pushgate.clock import SystemClock
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
@@ -58,7 +58,8 @@ async def serve(folder: Path, service: str) -> None:
     clock = SystemClock()
     audit = JsonLinesAudit(clock, folder / "audit.jsonl")
     policy = Policy({service: Rule()})
-    authenticator = Authenticator(policy, InstantProvider(), audit, clock, timeout=60, places=Places(1000, 1000))
+    guards = Guards(Places(1000, 1000), PushBudget(clock, 1000), CoolDown(clock))
+    authenticator = Authenticator(policy, InstantProvider(), audit, clock, timeout=60, guards=guards)
     options = PamOptions(folder / "pam.sock", frozenset({os.geteuid()}), frozenset({service}), 60, 1000)
     listener = PamListener(options, authenticator.authenticate, clock)
     await listener.start()

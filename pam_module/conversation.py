@@ -36,6 +36,17 @@ class PamConversation(Conversation):
     def reply_by(self) -> float | None:
         return self.deadline
 
+    @property
+    @override
+    def can_ask(self) -> bool:
+        # The login program waits as long as the core does: there is no moment at which it must hear something.
+        return False
+
+    @property
+    @override
+    def shows_at_once(self) -> bool:
+        return False
+
     @override
     async def tell(self, text: str) -> None:
         if not self.silent and self.frames_left:

@@ -1,57 +1,11 @@
-"""Logins that are asked again while their push is pending share it; a denied one is not asked again at once."""
+"""How often a person may be asked: places for pending logins, pushes that nobody approved, a rest after a denial."""
 
-import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Iterator
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 from pushgate.clock import Clock
 from pushgate.login import Login, OriginSource
-from pushgate.tasks import finish
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class SharedAttempt(Generic[T]):
-    """One running attempt and the number of logins that wait for it."""
-
-    task: asyncio.Task[T]
-    waiters: int = 0
-
-
-class Attempts(Generic[T]):
-    """The pending attempts by join key. Bounded by whoever bounds the logins: each entry has a waiter."""
-
-    def __init__(self) -> None:
-        self.pending: dict[bytes, SharedAttempt[T]] = {}
-
-    async def share(self, key: bytes | None, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run an attempt, or wait for the equal one that is pending.
-
-        The key is entered before the first wait, so a front end that starts the new login before it cancels the old
-        one loses no push. When the last waiter is cancelled, the attempt is cancelled and has ended on return.
-        """
-        if key is None:
-            return await start()
-        attempt = self.pending.get(key)
-        if attempt is None or attempt.task.done():
-            # A finished attempt answers those who waited for it, and no later login.
-            attempt = SharedAttempt(asyncio.create_task(start()))
-            self.pending[key] = attempt
-        attempt.waiters += 1
-        try:
-            return await asyncio.shield(attempt.task)
-        finally:
-            attempt.waiters -= 1
-            if attempt.waiters == 0:
-                # Out of the table first: nobody may join an attempt that is being withdrawn.
-                if self.pending.get(key) is attempt:
-                    del self.pending[key]
-                attempt.task.cancel("nobody waits any more")
-                await finish(attempt.task)
 
 
 class Places:
@@ -109,3 +63,32 @@ class CoolDown:
     def key(login: Login) -> tuple[str, str, str, str | None]:
         """Name the login as the person saw it."""
         return (login.service, login.host, login.user, login.origin.address)
+
+
+class PushBudget:
+    """How many pushes a person may get that nobody approves: who has a password must not wear its owner down."""
+
+    SECONDS = 300.0
+    LIMIT = 10_000
+
+    def __init__(self, clock: Clock, per_user: int) -> None:
+        self.clock, self.per_user = clock, per_user
+        self.pushed: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def is_spent(self, user: str) -> bool:
+        """Whether this user has had as many pushes as may go unapproved within five minutes."""
+        pushed = self.pushed.get(user)
+        while pushed and pushed[0] <= self.clock.now() - self.SECONDS:
+            pushed.popleft()
+        return len(pushed or ()) >= self.per_user
+
+    def take(self, user: str) -> None:
+        """Count a push."""
+        self.pushed.setdefault(user, deque(maxlen=self.per_user)).append(self.clock.now())
+        self.pushed.move_to_end(user)
+        if len(self.pushed) > self.LIMIT:
+            self.pushed.popitem(last=False)
+
+    def refund(self, user: str) -> None:
+        """Forget the pushes of a user who has approved one: the person is there, and wants to get in."""
+        self.pushed.pop(user, None)

@@ -1,42 +1,30 @@
 """The login, from top to bottom, in one coroutine: the only place that decides."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from pushgate.attempts import Attempts, CoolDown, Places
+from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import Audit, new_audit_id
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.errors import where
-from pushgate.firstfactor import none
-from pushgate.login import Login
+from pushgate.field import Field, read_field
+from pushgate.firstfactor.base import FirstFactor, PasswordRight, PasswordWrong
+from pushgate.login import Code, Login, Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
 from pushgate.policy import Policy, Rule, may_fail_open
 from pushgate.providers.base import Provider
 from pushgate.text import clean, is_clean_name
-from pushgate.waiting import begin_question, wait_for_answer, withdraw
+from pushgate.waiting import CODE_TRIES, NOBODY_ASKED, Question, Waiting, begin_question, is_wrong_code
+from pushgate.words import Words
 
 log = structlog.get_logger()
 
-CODE_TRIES = 3
-
-TELLING = frozenset({Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED})
-"""Rejections that would tell a stranger who is enrolled, if they came sooner than that of an ignored push."""
-
-NO_ANSWER = "Nobody answered in time"
-MESSAGES = {
-    Reason.APPROVED: "Approved",
-    Reason.DENIED: "Denied",
-    Reason.EXPIRED: NO_ANSWER,
-    # Who waits as if ignored also hears what the ignored hear, or the text would tell who is enrolled.
-    Reason.UNKNOWN_USER: NO_ANSWER,
-    **dict.fromkeys(TELLING, NO_ANSWER),
-    Reason.BAD_SECRET: "Leave the password empty or type push",
-}
-"""What the person is told; every other reason is nobody's business but the administrator's."""
+ACCEPTING = frozenset({Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +33,62 @@ class Verdict:
 
     reason: Reason
     detail: str = ""
+    factor: str = ""
+    """What opened the door."""
+    person: PasswordRight = field(default_factory=PasswordRight)
 
     @property
     def accept(self) -> bool:
-        """Only an approval and the configured fail-open accept."""
-        return self.reason in (Reason.APPROVED, Reason.FAIL_OPEN)
+        """Only an approval, an exemption and the configured fail-open accept."""
+        return self.reason in ACCEPTING
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What keeps people from being asked too often, and the machine from being filled."""
+
+    places: Places
+    budget: PushBudget
+    cool_down: CoolDown
 
 
 class Authenticator:
-    """Decides logins: policy, first factor, push, answer."""
+    """Decides logins: policy, first factor, push or code, answer."""
 
     def __init__(
-        self, policy: Policy, provider: Provider, audit: Audit, clock: Clock, *, timeout: float, places: Places
+        self,
+        policy: Policy,
+        provider: Provider,
+        audit: Audit,
+        clock: Clock,
+        *,
+        timeout: float,
+        guards: Guards,
+        first_factors: Mapping[str, FirstFactor] | None = None,
+        words: Words | None = None,
     ) -> None:
-        """Take the parts; ``timeout`` is how many seconds a person has to answer."""
+        """Take the parts.
+
+        Args:
+            policy: The rule of each service. It, ``first_factors`` and ``words`` may be exchanged while logins run;
+                each login goes on with what it began with.
+            provider: Who asks the person.
+            audit: Where decisions are recorded.
+            clock: Time.
+            timeout: Seconds that a person has to answer.
+            guards: The limits.
+            first_factors: Who checks passwords, by service; a service that is not named has no first factor here.
+            words: What people read.
+        """
         self.policy, self.provider, self.audit, self.clock = policy, provider, audit, clock
-        self.timeout, self.places = timeout, places
-        self.attempts: Attempts[Verdict] = Attempts()
-        self.cool_down = CoolDown(clock)
+        self.timeout, self.guards = timeout, guards
+        self.first_factors = first_factors or {}
+        self.words = words or Words()
+
+    def decide_at_once(self, login: Login) -> Decision | None:
+        """Decide and record a login for which nobody has to be asked and nothing has to be waited for."""
+        verdict = self.look_at(login)
+        return None if verdict is None else self.conclude(login, verdict, self.clock.now())
 
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Decide one login and record the decision.
@@ -82,54 +108,124 @@ class Authenticator:
             verdict = Verdict(Reason.INTERNAL, type(error).__name__)
         return self.conclude(login, verdict, started)
 
-    async def decide(self, login: Login, conversation: Conversation) -> Verdict:
-        """Check what can be checked without the person, then ask the person."""
+    def look_at(self, login: Login) -> Verdict | None:
+        """Find what can be said by looking at the login alone; None if somebody has to be asked."""
         if not is_clean_name(login.user):
             return Verdict(Reason.BAD_NAME)
         rule = self.policy.rule_for(login)
         if rule is None:
             return Verdict(Reason.NOT_PERMITTED, "no rule names this service")
-        if not none.accepts(login.secret):
-            return Verdict(Reason.BAD_SECRET)
-        if self.cool_down.holds(login):
+        if login.service not in self.first_factors and rule.exempts(login.user):
+            return Verdict(Reason.EXEMPT, factor="exempt")
+        return None
+
+    async def decide(self, login: Login, conversation: Conversation) -> Verdict:
+        """Check what can be checked without the person, then ask the person."""
+        verdict = self.look_at(login)
+        rule = self.policy.rule_for(login)
+        if verdict is not None or rule is None:
+            return verdict or Verdict(Reason.NOT_PERMITTED)
+        if self.guards.cool_down.holds(login):
             return Verdict(Reason.DENIED, "denied a moment ago")
-        full = self.places.refusal(login.user)
+        full = self.guards.places.refusal(login.user)
         if full:
             return Verdict(Reason.OVERLOADED, full)
-        with self.places.taken_by(login.user):
-            return await self.attempts.share(login.join_key, lambda: self.ask_person(login, rule, conversation))
+        with self.guards.places.taken_by(login.user):
+            deadline = self.clock.now() + self.timeout
+            if conversation.reply_by is not None and not conversation.can_ask:
+                deadline = min(deadline, conversation.reply_by)
+            return await self.take_factors(login, rule, conversation, deadline)
 
-    async def ask_person(self, login: Login, rule: Rule, conversation: Conversation) -> Verdict:
-        """Open the push session and wait for the answer, all under one deadline."""
-        deadline = self.clock.now() + self.timeout
-        if conversation.reply_by is not None:
-            deadline = min(deadline, conversation.reply_by)
+    async def take_factors(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
+        """Check the password, if there is one to check, then the second factor."""
+        features = await self.provider.features(deadline) if rule.number != "off" else frozenset[str]()
+        first_factor = self.first_factors.get(login.service)
+        typed = read_field(login.secret, rule, has_password=first_factor is not None, number="number" in features)
+        if isinstance(typed, Reason):
+            return Verdict(typed)
+        factor = typed.factor or Push()
+        if isinstance(factor, Push) and factor.number is None:
+            if rule.number != "off" and conversation.shows_at_once and "number" in features:
+                factor = Push(draw_number=True)
+            elif rule.number == "required":
+                # Before the password is checked, or this answer would tell that it was right.
+                return Verdict(Reason.NUMBER_NEEDED)
+        person = PasswordRight()
+        if first_factor is not None:
+            checked = await self.check_password(first_factor, login, typed, rule, deadline)
+            if isinstance(checked, Verdict):
+                return checked
+            person = checked
+            if rule.exempts(login.user, person.groups):
+                return Verdict(Reason.EXEMPT, factor="exempt", person=person)
+        verdict = await self.ask_person(replace(login, factor=factor), rule, conversation, deadline)
+        return replace(verdict, person=person)
+
+    async def check_password(
+        self, first_factor: FirstFactor, login: Login, typed: Field, rule: Rule, deadline: float
+    ) -> PasswordRight | Verdict:
+        """Check the password once; a second time whole, where the configuration says that passwords hold separators."""
+        checked = await first_factor.check(login, typed.password, deadline)
+        if isinstance(checked, PasswordWrong) and typed.factor is not None and rule.password_may_contain_separator:
+            whole = await first_factor.check(login, typed.whole, deadline)
+            if isinstance(whole, PasswordRight):
+                # Never together with a push: the factor that was read is part of the password.
+                return Verdict(Reason.FACTOR_NEEDED)
+        match checked:
+            case PasswordRight():
+                return checked
+            case PasswordWrong():
+                return Verdict(Reason.BAD_PASSWORD, checked.detail)
+            case Failed():
+                # Whatever it is, also UNAVAILABLE: without a first factor nothing fails open.
+                detail = f"{first_factor.name}: {checked.kind}: {checked.detail}"
+                return Verdict(Reason.FIRST_FACTOR_FAILED, detail)
+
+    async def ask_person(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
+        """Put the second factor to the test, all under one deadline."""
+        pushes = not isinstance(login.factor, Code)
+        outcome: Outcome
         if not login.known:
-            return await self.wait_as_if_ignored(Verdict(Reason.UNKNOWN_USER), deadline)
+            outcome, refused = Failed(FailureKind.NOT_ENROLLED, asked=False), Reason.UNKNOWN_USER
+        elif pushes and self.guards.budget.is_spent(login.user):
+            outcome = Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many pushes that nobody approved")
+            refused = Reason.RATE_LIMITED
+        else:
+            outcome = await begin_question(self.provider, login, deadline)
+            refused = Reason(outcome.kind.value) if isinstance(outcome, Failed) else Reason.EXPIRED
 
-        outcome = await begin_question(self.provider, login, deadline)
         if isinstance(outcome, NeedsCode):
-            outcome = await self.ask_code(outcome, conversation, deadline)
-        if isinstance(outcome, Pending):
-            outcome = await wait_for_answer(self.provider, outcome.handle, conversation, deadline, self.clock)
-        verdict = judge(outcome, rule)
+            outcome = await self.ask_code(login, outcome, conversation, deadline)
+        elif isinstance(outcome, Pending):
+            self.guards.budget.take(login.user)
+            outcome = await self.wait(
+                Question(self.provider, login, outcome.handle, outcome.number), conversation, deadline
+            )
+        elif pushes and isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED:
+            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
+            detail, outcome = outcome.detail, await self.wait(Question(self.provider, login), conversation, deadline)
+            if isinstance(outcome, Failed) and outcome.kind is FailureKind.EXPIRED:
+                return Verdict(refused, detail)
+        if isinstance(outcome, Denied):
+            self.guards.cool_down.note_denial(login)
+        if isinstance(outcome, Approved):
+            self.guards.budget.refund(login.user)
+        return judge(login, outcome, rule)
 
-        if verdict.reason is Reason.DENIED:
-            self.cool_down.note_denial(login)
-        if verdict.reason in TELLING:
-            log.warning("nobody_asked", reason=verdict.reason.value, user=clean(login.user, 128))
-            return await self.wait_as_if_ignored(verdict, deadline)
-        return verdict
+    async def wait(self, question: Question, conversation: Conversation, deadline: float) -> Outcome:
+        """Wait for a question to be answered."""
+        return await Waiting(question, conversation, deadline, self.clock, self.words).outcome()
 
-    async def ask_code(self, question: NeedsCode, conversation: Conversation, deadline: float) -> Outcome:
-        """Let the person type a code, at most three times."""
-        outcome: Outcome = question
+    async def ask_code(self, login: Login, needed: NeedsCode, conversation: Conversation, deadline: float) -> Outcome:
+        """Let the person type the code that the provider wants, at most three times."""
+        question = Question(self.provider, login, needed.handle)
+        outcome: Outcome = needed
         try:
             async with self.clock.timeout_at(deadline):
                 for _ in range(CODE_TRIES):
-                    code = await conversation.ask(question.prompt, echo=True)
-                    outcome = await self.provider.submit(question.handle, code, deadline)
-                    if not isinstance(outcome, NeedsCode):
+                    code = await conversation.ask(needed.prompt, echo=True)
+                    outcome = await question.submit(Secret(code.encode()), deadline)
+                    if not is_wrong_code(outcome):
                         return outcome
             return Failed(FailureKind.BAD_CODE, asked=True)
         except CannotAsk:
@@ -138,20 +234,24 @@ class Authenticator:
             return Failed(FailureKind.EXPIRED, asked=True)
         finally:
             if not isinstance(outcome, Approved | Denied):
-                await withdraw(self.provider, question.handle)
-
-    async def wait_as_if_ignored(self, verdict: Verdict, deadline: float) -> Verdict:
-        """Take as long as a push that nobody answers, so that a stranger learns nothing about accounts."""
-        await self.clock.sleep(max(0.0, deadline - self.clock.now()))
-        return verdict
+                await question.withdraw()
 
     def conclude(self, login: Login, verdict: Verdict, started: float) -> Decision:
         """Make the decision and write its record."""
-        message = MESSAGES.get(verdict.reason, "Approved" if verdict.accept else "Rejected")
-        decision = Decision(verdict.accept, verdict.reason, new_audit_id(), message)
+        decision = Decision(
+            accept=verdict.accept,
+            reason=verdict.reason,
+            audit_id=new_audit_id(),
+            message=self.words.message(verdict.reason),
+            factor=verdict.factor if verdict.accept else "",
+            groups=verdict.person.groups,
+            attributes=verdict.person.attributes,
+        )
         seconds = self.clock.now() - started
         self.audit.record(login, decision, seconds=seconds, detail=verdict.detail)
-        log.info(
+        # Exemptions are the audit's business: a probe each second must not fill the log.
+        write = log.debug if verdict.reason is Reason.EXEMPT else log.info
+        write(
             "decision",
             audit_id=decision.audit_id,
             accept=decision.accept,
@@ -162,16 +262,27 @@ class Authenticator:
         return decision
 
 
-def judge(outcome: Outcome, rule: Rule) -> Verdict:
+def judge(login: Login, outcome: Outcome, rule: Rule) -> Verdict:
     """Turn what the provider said into a verdict; whatever is not an approval rejects."""
     match outcome:
         case Approved():
-            return Verdict(Reason.APPROVED, outcome.device)
+            return Verdict(Reason.APPROVED, outcome.device, describe_factor(login, outcome))
         case Denied():
             return Verdict(Reason.DENIED, outcome.reason)
         case Failed() if may_fail_open(rule, outcome):
-            return Verdict(Reason.FAIL_OPEN, outcome.detail)
+            return Verdict(Reason.FAIL_OPEN, outcome.detail, "fail_open")
+        case Failed() if isinstance(login.factor, Code) and outcome.kind in NOBODY_ASKED:
+            # In the same words as a wrong code of somebody who has codes.
+            return Verdict(Reason.BAD_CODE, f"{outcome.kind}: {outcome.detail}")
         case Failed():
             return Verdict(Reason(outcome.kind.value), outcome.detail)
         case _:
             return Verdict(Reason.PROTOCOL, "the provider answered neither yes nor no")
+
+
+def describe_factor(login: Login, approved: Approved) -> str:
+    """Name what opened the door, for the audit and for rules about reply attributes."""
+    if isinstance(login.factor, Code) or approved.device == "code":
+        return "code"
+    numbered = isinstance(login.factor, Push) and (login.factor.draw_number or login.factor.number is not None)
+    return "push+number" if numbered else "push"

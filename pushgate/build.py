@@ -11,9 +11,9 @@ import structlog
 from pam_module.listener import PamListener, PamOptions
 from push_authority.errors import AuthorityError
 from push_authority.server import Authority, AuthorityOptions
-from pushgate.attempts import Places
+from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
-from pushgate.authenticator import Authenticator
+from pushgate.authenticator import Authenticator, Guards
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import check_socket_folder, read_secret, read_trusted
@@ -68,7 +68,11 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         audit,
         clock,
         timeout=settings.login.timeout,
-        places=Places(settings.login.max_pending, settings.login.max_pending_per_user),
+        guards=Guards(
+            Places(settings.login.max_pending, settings.login.max_pending_per_user),
+            PushBudget(clock, settings.login.max_unapproved_pushes),
+            CoolDown(clock),
+        ),
     )
     if settings.pam is not None:
         pam = build_pam(settings.pam, settings, authenticator, clock)

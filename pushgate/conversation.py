@@ -14,6 +14,14 @@ class Conversation(Protocol):
     def reply_by(self) -> float | None:
         """When the front end must have its answer, in seconds of ``Clock.now``; None if it can wait."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether ``ask`` can reach the person when ``reply_by`` has come; if not, the login ends there."""
+
+    @property
+    def shows_at_once(self) -> bool:
+        """Whether the person sees the question while the device rings: only then a number can be drawn for it."""
+
     async def tell(self, text: str) -> None:
         """Show one line, if the front end can; never waits for the person."""
 
@@ -21,7 +29,7 @@ class Conversation(Protocol):
         """Ask for a line and return what was typed.
 
         Raises:
-            CannotAsk: the front end has no way to ask, or the person went away.
+            CannotAsk: the front end has no way to ask, or the person did not answer.
         """
 
 

@@ -15,6 +15,8 @@ class FailureKind(enum.StrEnum):
     """Nobody answered in time, or the session is gone."""
     CANCELLED = "cancelled"
     """The session was cancelled."""
+    GIVEN_UP = "given_up"
+    """The person wrote ``cancel`` at the place of the login."""
     NOT_ENROLLED = "not_enrolled"
     """The provider knows no such user, or the user has nothing that could answer."""
     LOCKED = "locked"

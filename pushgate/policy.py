@@ -1,10 +1,13 @@
 """Who must answer and what happens when nobody can be asked; what no rule names is denied."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from typing import Literal
 
 from pushgate.login import Login
 from pushgate.outcome import Failed, FailureKind
+
+NumberRule = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,20 @@ class Rule:
 
     accept_if_unreachable: bool = False
     """Let people in while the provider cannot be reached; each use stands in the audit."""
+    exempt_users: frozenset[str] = frozenset()
+    """Who needs no second factor; each use stands in the audit."""
+    exempt_groups: frozenset[str] = frozenset()
+    """The same for members of groups that the first factor finds."""
+    append_separator: str = ","
+    """What stands between password and factor in one field; empty: the field is the password."""
+    password_may_contain_separator: bool = False
+    """Check a refused password once more with what was split off."""
+    number: NumberRule = "off"
+    """Whether a number ties the device to the place of the login."""
+
+    def exempts(self, user: str, groups: Set[str] = frozenset()) -> bool:
+        """Whether this person needs no second factor."""
+        return user in self.exempt_users or not self.exempt_groups.isdisjoint(groups)
 
 
 @dataclass(frozen=True, slots=True)

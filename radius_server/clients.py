@@ -4,9 +4,10 @@ import functools
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 from pushgate.errors import ConfigurationError, PushgateError
+from radius_server.presets import GENERIC, Preset
 from radius_server.wire import MessageAuthenticatorMode
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -16,16 +17,57 @@ REMEMBERED_ADDRESSES = 4096
 """Addresses whose text is parsed once; the same few NASes and people come again and again."""
 
 
+Mode = Literal["direct", "hybrid", "challenge"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """How a User-Name becomes the name that the core knows."""
+
+    strip_domain: bool = False
+    """``EXAMPLE\\alice`` is ``alice``."""
+    strip_realm: bool = False
+    """``alice@example.org`` is ``alice``."""
+    fold_case: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A NAS, or a network of them, that shares one secret with us."""
+    """A NAS, or a network of them, that shares one secret with us; its name is the service that policy speaks of."""
 
     name: str
     network: Network
     secret: bytes = field(repr=False)
+    nas_identifier: str = ""
+    """Only requests with this NAS-Identifier; empty: all others of the network."""
+    group: str = ""
+    """Clients of one group are one appliance to the person: a login that is asked again at another one is the same."""
     message_authenticator: MessageAuthenticatorMode = "auto"
     limit_proxy_state: bool = True
     status_server: bool = True
+    preset: Preset = GENERIC
+    mode: Mode = "direct"
+    """direct: hold the login until its answer. hybrid: hold it as long as the NAS waits, then ask. challenge: ask."""
+    window: float | None = None
+    """Seconds from its first packet until it gives up, as configured; None: the preset's, or learned."""
+    has_password: bool = False
+    """There is a first factor, so that the password separates people who share an address."""
+    join_by_origin: bool = False
+    """The NAS changes NAS-Port and Acct-Session-Id when it asks again: go by the address alone."""
+    names: NameRules = NameRules()
+    password_encoding: Literal["utf-8", "latin-1"] = "utf-8"  # noqa: S105 - the name of an encoding
+    strip_nul: bool = False
+    """Cut a password at its first NUL instead of refusing it."""
+    probe_users: frozenset[str] = frozenset()
+    """Names with which the NAS tests whether we live; they are rejected at once and ask nobody."""
+    eap_gtc: bool = False
+    abandon: bool = False
+    """Withdraw a login whose NAS has stopped to send it again, where its rhythm is known."""
+
+    @property
+    def attempt_group(self) -> str:
+        """The name under which its logins are the same."""
+        return self.group or self.name
 
 
 class ClientTable:

@@ -16,6 +16,16 @@ class RadiusConversation(Conversation):
     def reply_by(self) -> float:
         return self.deadline
 
+    @property
+    @override
+    def can_ask(self) -> bool:
+        return False
+
+    @property
+    @override
+    def shows_at_once(self) -> bool:
+        return False
+
     @override
     async def tell(self, text: str) -> None:
         # RADIUS has no "still working" packet, and beside a final reply the text would be out of date.

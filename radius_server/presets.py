@@ -1,74 +1,40 @@
-"""Which attribute of which appliance tells the address of the person, and how such an address is written.
+"""What is known of each family of appliances: where the person's address stands, how long it waits, what it can ask."""
 
-NAS-IP-Address and the source of the datagram are addresses of the appliance: they never become the person's.
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-import ipaddress
-import re
-from collections.abc import Collection, Iterator
+AddressSource = Literal[
+    "PaloAlto-Client-Source-IP",
+    "cisco-source-ip",
+    "Tunnel-Client-Endpoint",
+    "Calling-Station-Id",
+    "Framed-IP-Address",
+]
+"""Names of the dictionary; ``cisco-source-ip`` is the value of Cisco-AVPair behind ``ip:source-ip=``."""
 
-from pushgate.login import Origin, OriginSource
-from radius_server.attributes import TypedAttributes
-from radius_server.clients import IPAddress, plain_address
 
-CISCO_SOURCE = "ip:source-ip="
-WRAPPED = re.compile(
-    r"""
-    \[(?P<bracketed>[0-9A-Fa-f:.%\w]+)\](?::(?P<port>[0-9]{1,5}))?      # [2001:db8::1] and [2001:db8::1]:4500
-    | (?P<plain>[0-9A-Fa-f:.%\w]+)\[(?P<ike_port>[0-9]{1,5})\]          # 192.0.2.1[4500], as strongSwan writes
-    | (?P<v4>[0-9.]+):(?P<v4_port>[0-9]{1,5})                           # 192.0.2.1:4500
-    """,
-    re.VERBOSE | re.ASCII,
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One family of appliances, as it leaves the factory."""
+
+    name: str
+    origin: tuple[AddressSource, ...] = ()
+    """Where to look for the person's address, in order; empty: it tells none that can be believed."""
+    window: float | None = None
+    """Seconds from its first packet until it gives this server up; None: not known."""
+    challenges: bool = False
+    """It shows an Access-Challenge and sends what was typed."""
+    eap_gtc: bool = False
+    """It passes EAP on, and its way to the person is protected (IKEv2), so that we may end EAP-GTC."""
+    gtc_rounds: int = 1
+    """How often it lets the person answer within one EAP conversation."""
+    pap_hint: str = ""
+    """The setting that makes it send PAP, for the log."""
+
+
+GENERIC = Preset(
+    "generic", ("PaloAlto-Client-Source-IP", "cisco-source-ip", "Tunnel-Client-Endpoint", "Calling-Station-Id")
 )
-EUI_64 = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){7}")
-"""A hardware address of eight octets, which would also pass for an IPv6 address."""
-LONGEST = 80
-BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
-
-def generic_origin(attributes: TypedAttributes, refused: Collection[IPAddress | None]) -> Origin:
-    """Take the first attribute that holds an address of a person, by the order of the preset ``generic``.
-
-    Args:
-        attributes: Those of the request.
-        refused: Addresses of machines that stand between: the NAS and ourselves.
-    """
-    for text in _generic_candidates(attributes):
-        address = parse_address(text)
-        if address is not None and address not in refused:
-            return Origin(str(address), OriginSource.NAS)
-    return Origin()
-
-
-def _generic_candidates(attributes: TypedAttributes) -> Iterator[str]:
-    yield from attributes.texts("PaloAlto-Client-Source-IP")
-    for pair in attributes.texts("Cisco-AVPair"):
-        if pair.startswith(CISCO_SOURCE):
-            yield pair.removeprefix(CISCO_SOURCE)
-    yield from attributes.texts("Tunnel-Client-Endpoint")
-    yield from attributes.texts("Calling-Station-Id")
-
-
-def parse_address(text: str) -> IPAddress | None:
-    """Read an address in one of the forms that appliances write; None if it is none, or cannot be a person's.
-
-    The forms: ``v4``, ``v4:port``, ``v4[port]``, ``v6``, ``[v6]``, ``[v6]:port``, ``v6[port]``. Hardware addresses,
-    unspecified, multicast, broadcast and loopback addresses are refused.
-    """
-    if len(text) > LONGEST or EUI_64.fullmatch(text):
-        return None
-    wrapped = WRAPPED.fullmatch(text)
-    if wrapped:
-        port = wrapped["port"] or wrapped["ike_port"] or wrapped["v4_port"]
-        if port and int(port) > 65535:
-            return None
-        text = wrapped["bracketed"] or wrapped["plain"] or wrapped["v4"]
-    try:
-        address = plain_address(text)
-    except ValueError:
-        return None
-    if ":" not in text and ("%" in text or (wrapped and wrapped["bracketed"])):
-        return None  # zones and brackets are for IPv6
-    if address.is_unspecified or address.is_multicast or address.is_loopback or address == BROADCAST:
-        return None
-    return address
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (GENERIC,)}

@@ -10,7 +10,7 @@ from pushgate.login import Login, Secret
 from pushgate.text import clean
 from radius_server.attributes import TypedAttributes
 from radius_server.clients import Client, IPAddress
-from radius_server.presets import generic_origin
+from radius_server.origin import read_origin
 from radius_server.schemes import Refusal, refuse_scheme
 from radius_server.wire import STATE, Packet, decrypt_password
 
@@ -56,7 +56,7 @@ def read_login(request: Request, join_secret: bytes) -> Login | Refusal:
         user = read_user(attributes)
         password = read_password(attributes, request)
         machines = (request.source, request.local, *read_nas_addresses(attributes))
-        origin = generic_origin(attributes, machines)
+        origin = read_origin(attributes, client.preset.origin, machines)
         session, port = read_session(attributes), read_port(attributes)
     except BadMessageError as error:
         credential = error.reason in HINTS

@@ -1,84 +1,9 @@
-"""Sharing a pending attempt, and the pause after a denial."""
+"""The pause after a denial, and the pushes that nobody approves."""
 
-import asyncio
-
-import pytest
-
-from pushgate.attempts import Attempts, CoolDown
+from pushgate.attempts import CoolDown, PushBudget
 from pushgate.clock import FakeClock
 from pushgate.login import Origin, OriginSource
 from tests.support.core import make_login
-
-
-async def test_a_failure_reaches_every_waiter() -> None:
-    """Two logins that share an attempt both see the exception that ended it."""
-    attempts: Attempts[None] = Attempts()
-
-    async def fail() -> None:
-        await asyncio.sleep(0)
-        raise ValueError
-
-    results = await asyncio.gather(*(attempts.share(b"k", fail) for _ in range(2)), return_exceptions=True)
-    assert [type(result) for result in results] == [ValueError, ValueError]
-    assert attempts.pending == {}
-
-
-async def test_a_login_that_arrives_after_the_answer_starts_anew() -> None:
-    """A login that arrives between an answer and its delivery does not ride on it."""
-    attempts: Attempts[int] = Attempts()
-    answered = asyncio.get_running_loop().create_future()
-    started: list[int] = []
-
-    async def start() -> int:
-        started.append(1)
-        return await answered if len(started) == 1 else 2
-
-    first = asyncio.create_task(attempts.share(b"k", start))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    answered.set_result(1)
-    attempt = attempts.pending[b"k"].task
-    for _ in range(5):
-        if attempt.done():
-            break
-        await asyncio.sleep(0)
-    assert not first.done()
-    assert await attempts.share(b"k", start) == 2
-    assert await first == 1
-    assert attempts.pending == {}
-
-
-async def test_without_a_key_nothing_is_shared() -> None:
-    """Logins without a key run on their own."""
-    attempts: Attempts[int] = Attempts()
-
-    async def start() -> int:
-        return 1
-
-    assert await asyncio.gather(attempts.share(None, start), attempts.share(None, start)) == [1, 1]
-    assert attempts.pending == {}
-
-
-async def test_the_last_waiter_returns_only_when_the_attempt_has_ended() -> None:
-    """A cancelled waiter comes back after the attempt's clean-up, so the push is withdrawn by then."""
-    attempts: Attempts[None] = Attempts()
-    cleaned: list[bool] = []
-
-    async def start() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            for _ in range(10):
-                await asyncio.sleep(0)
-            cleaned.append(True)
-
-    waiter = asyncio.create_task(attempts.share(b"k", start))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    waiter.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiter
-    assert cleaned == [True]
 
 
 def test_a_denial_holds_ten_seconds_for_the_same_login_alone() -> None:
@@ -107,3 +32,31 @@ def test_the_table_of_denials_is_bounded() -> None:
         cool_down.note_denial(make_login(user=f"u{number}"))
     assert len(cool_down.until) == CoolDown.LIMIT
     assert not cool_down.holds(make_login(user="u0"))
+
+
+def test_pushes_that_nobody_approves_are_counted_for_five_minutes() -> None:
+    """An attacker with a password causes so many pushes and no more, until five minutes have passed."""
+    clock = FakeClock()
+    budget = PushBudget(clock, per_user=2)
+    budget.take("alice")
+    clock.time += 100
+    budget.take("alice")
+    assert (budget.is_spent("alice"), budget.is_spent("bob")) == (True, False)
+    clock.time += 201
+    assert not budget.is_spent("alice")
+
+
+def test_an_approval_clears_the_count() -> None:
+    """A person who approves has shown to be there, so earlier misses count no more."""
+    budget = PushBudget(FakeClock(), per_user=1)
+    budget.take("alice")
+    budget.refund("alice")
+    assert not budget.is_spent("alice")
+
+
+def test_the_table_of_pushes_is_bounded() -> None:
+    """A flood of user names pushes out the oldest and takes no more memory."""
+    budget = PushBudget(FakeClock(), per_user=1)
+    for number in range(PushBudget.LIMIT + 5):
+        budget.take(str(number))
+    assert len(budget.pushed) == PushBudget.LIMIT

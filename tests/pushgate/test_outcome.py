@@ -10,5 +10,5 @@ def test_only_an_approval_is_accepted() -> None:
     """A provider's word other than approved rejects under the default rule, unfinished ones included."""
     outcomes: list[Outcome] = [Denied(), Pending(Handle("s")), NeedsCode(Handle("s"), "Code: ")]
     outcomes += [Failed(kind, asked) for kind in FailureKind for asked in (True, False)]
-    assert not any(judge(outcome, Rule()).accept for outcome in outcomes)
-    assert judge(Approved(), Rule()).reason is Reason.APPROVED
+    assert not any(judge(make_login(), outcome, Rule()).accept for outcome in outcomes)
+    assert judge(make_login(), Approved(), Rule()).reason is Reason.APPROVED

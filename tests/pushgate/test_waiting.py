@@ -5,8 +5,15 @@ import asyncio
 import pytest
 
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Outcome
-from pushgate.waiting import begin_question, wait_for_answer, withdraw
+from pushgate.waiting import Question, Waiting, begin_question
+from pushgate.words import Words
 from tests.support.core import Core, RecordingConversation, make_login
+
+
+async def wait(core: Core, deadline: float, conversation: RecordingConversation | None = None) -> Outcome:
+    """Wait for the first question."""
+    question = Question(core.provider, make_login(), Handle("s1"))
+    return await Waiting(question, conversation or RecordingConversation(), deadline, core.clock, Words()).outcome()
 
 
 async def test_an_answer_is_not_withdrawn() -> None:
@@ -15,7 +22,7 @@ async def test_an_answer_is_not_withdrawn() -> None:
     await begin_question(core.provider, make_login(), core.clock.now() + 60)
     core.provider.answer("s1", Denied())
     deadline = core.clock.now() + 60
-    assert await wait_for_answer(core.provider, Handle("s1"), RecordingConversation(), deadline, core.clock) == Denied()
+    assert await wait(core, deadline) == Denied()
     assert "cancel s1" not in core.provider.calls
 
 
@@ -26,7 +33,7 @@ async def test_a_failure_while_waiting_is_withdrawn() -> None:
     failure = Failed(FailureKind.PROTOCOL, asked=True)
     core.provider.answer("s1", failure)
     deadline = core.clock.now() + 60
-    assert await wait_for_answer(core.provider, Handle("s1"), RecordingConversation(), deadline, core.clock) == failure
+    assert await wait(core, deadline) == failure
     assert core.provider.calls[-1] == "cancel s1"
 
 
@@ -58,7 +65,7 @@ async def test_a_withdrawal_is_carried_out_although_its_caller_is_cancelled() ->
     """A withdrawal that has begun ends, whatever happens to the one who ordered it."""
     core = Core()
     core.provider.cancel_seconds = 1
-    withdrawing = asyncio.create_task(withdraw(core.provider, Handle("s1")))
+    withdrawing = asyncio.create_task(Question(core.provider, make_login(), Handle("s1")).withdraw())
     await core.settle()
     withdrawing.cancel()
     await core.settle()

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from pushgate.attempts import Places
+from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import Audit
-from pushgate.authenticator import Authenticator
+from pushgate.authenticator import Authenticator, Guards
 from pushgate.clock import Clock, FakeClock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.decision import Decision
@@ -96,9 +96,17 @@ class ScriptedProvider(Provider):
 class RecordingConversation(Conversation):
     """Remembers what was told and asked; types prepared lines."""
 
-    def __init__(self, reply_by: float | None = None, typed: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        reply_by: float | None = None,
+        typed: list[str] | None = None,
+        *,
+        can_ask: bool = False,
+        shows_at_once: bool = False,
+    ) -> None:
         self.deadline = reply_by
         self.typed = typed
+        self.asks, self.shows = can_ask, shows_at_once
         self.told: list[str] = []
         self.asked: list[str] = []
 
@@ -106,6 +114,16 @@ class RecordingConversation(Conversation):
     @override
     def reply_by(self) -> float | None:
         return self.deadline
+
+    @property
+    @override
+    def can_ask(self) -> bool:
+        return self.asks
+
+    @property
+    @override
+    def shows_at_once(self) -> bool:
+        return self.shows
 
     @override
     async def tell(self, text: str) -> None:
@@ -140,14 +158,20 @@ class Core:
     """An authenticator on a fake clock with everything around it in reach."""
 
     def __init__(
-        self, begin: Outcome | Callable[[Login], Outcome] | None = None, *, max_pending: int = 100, per_user: int = 50
+        self,
+        begin: Outcome | Callable[[Login], Outcome] | None = None,
+        *,
+        max_pending: int = 100,
+        per_user: int = 50,
+        budget: int = 50,
     ) -> None:
         self.clock = FakeClock()
         self.provider = ScriptedProvider(self.clock, begin)
         self.audit = RecordingAudit()
         self.policy = Policy({"sshd": Rule(), "sudo": Rule(), "vpn": Rule(), "open": Rule(accept_if_unreachable=True)})
+        self.guards = Guards(Places(max_pending, per_user), PushBudget(self.clock, budget), CoolDown(self.clock))
         self.authenticator = Authenticator(
-            self.policy, self.provider, self.audit, self.clock, timeout=60, places=Places(max_pending, per_user)
+            self.policy, self.provider, self.audit, self.clock, timeout=60, guards=self.guards
         )
 
     def start(self, login: Login, conversation: Conversation | None = None) -> asyncio.Task[Decision]:

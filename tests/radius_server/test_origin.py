@@ -6,7 +6,8 @@ import pytest
 
 from pushgate.login import Origin, OriginSource
 from radius_server.attributes import TypedAttributes
-from radius_server.presets import generic_origin, parse_address
+from radius_server.origin import parse_address, read_origin
+from radius_server.presets import GENERIC
 from radius_server.wire import encode_vendor_attribute
 
 PALO_ALTO = encode_vendor_attribute(25461, 7, b"203.0.113.1")
@@ -98,7 +99,7 @@ def test_refused(text: str) -> None:
 )
 def test_order(attributes: tuple[tuple[int, bytes], ...], expected: str) -> None:
     """The most trustworthy attribute that holds an address wins."""
-    assert generic_origin(TypedAttributes(attributes), ()) == Origin(expected, OriginSource.NAS)
+    assert read_origin(TypedAttributes(attributes), GENERIC.origin, ()) == Origin(expected, OriginSource.NAS)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,12 @@ def test_order(attributes: tuple[tuple[int, bytes], ...], expected: str) -> None
 )
 def test_unknown(attributes: tuple[tuple[int, bytes], ...]) -> None:
     """Without an address of the person the origin is unknown; the address inside the tunnel is none."""
-    assert generic_origin(TypedAttributes(attributes), ()) == Origin()
+    assert read_origin(TypedAttributes(attributes), GENERIC.origin, ()) == Origin()
 
 
 def test_machines_are_not_people() -> None:
     """The address of the appliance or of ourselves never becomes the person's."""
     machines = {ip_address("203.0.113.1"), ip_address("203.0.113.2"), None}
-    assert generic_origin(TypedAttributes((PALO_ALTO, CISCO, CALLING)), machines) == Origin(
+    assert read_origin(TypedAttributes((PALO_ALTO, CISCO, CALLING)), GENERIC.origin, machines) == Origin(
         "203.0.113.4", OriginSource.NAS
     )

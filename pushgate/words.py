@@ -1,0 +1,55 @@
+"""The words that a person reads at the place of the login; an administrator may change them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pushgate.decision import Reason
+
+MAX_TEXT = 253
+"""Octets: what fits one Reply-Message; some appliances show the first one only."""
+
+NUMBER_PLACE = "{number}"
+
+WAITS_AS_IF_IGNORED = frozenset({Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER})
+"""Rejections that would tell a stranger who is enrolled, if they came sooner or in other words than an ignored push."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every text, with its default; ``{number}`` stands for the number that the device will ask for."""
+
+    approved: str = "Approved"
+    denied: str = "Denied"
+    no_answer: str = "Nobody answered in time"
+    rejected: str = "Rejected"
+    given_up: str = "Cancelled"
+    wrong_code: str = "Wrong code"
+    field_form: str = "Leave the password empty or type push"
+    password_form: str = "Type your password, a comma and push"  # noqa: S105 - a text, not a secret
+    number_form: str = "Add a comma and two digits of your choice; your device will ask for them"
+    push_sent: str = "Approval requested. Please answer in your browser or terminal."
+    push_or_code: str = "Approve on your device, then press Enter, or type a code"
+    number_or_code: str = "Type {number} on your device to approve, then press Enter, or type a code"
+    wrong_code_again: str = "Wrong code. Approve on your device, then press Enter, or type a code"
+
+    def message(self, reason: Reason) -> str:
+        """Return what the person is told about a decision; most reasons are the administrator's business alone."""
+        known: Mapping[Reason, str] = {
+            Reason.APPROVED: self.approved,
+            Reason.EXEMPT: self.approved,
+            Reason.FAIL_OPEN: self.approved,
+            Reason.DENIED: self.denied,
+            Reason.EXPIRED: self.no_answer,
+            Reason.GIVEN_UP: self.given_up,
+            Reason.BAD_CODE: self.wrong_code,
+            Reason.NUMBER_NEEDED: self.number_form,
+            Reason.BAD_SECRET: self.field_form,
+            Reason.FACTOR_NEEDED: self.password_form,
+        }
+        if reason in WAITS_AS_IF_IGNORED:
+            return self.no_answer
+        return known.get(reason, self.rejected)
+
+    def question(self, number: str) -> str:
+        """Return what a person is asked at the place of the login while the device rings."""
+        return self.number_or_code.replace(NUMBER_PLACE, number) if number else self.push_or_code
