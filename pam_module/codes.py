@@ -15,7 +15,7 @@ class PamCode(IntEnum):
     USER_UNKNOWN = 10
 
 
-OUR_FAULT = {Reason.INTERNAL, Reason.CONFIG, Reason.PROTOCOL, Reason.OVERLOADED}
+OUR_FAULT = {Reason.INTERNAL, Reason.CONFIG, Reason.PROTOCOL, Reason.OVERLOADED, Reason.FIRST_FACTOR_FAILED}
 """Nobody was refused: the login could not be dealt with. sudo does not repeat a call that ends in SERVICE_ERR."""
 
 NO_SUCH_USER = {Reason.UNKNOWN_USER, Reason.BAD_NAME}

@@ -27,6 +27,7 @@ from pushgate.sections.provider import LoginTcSettings
 from pushgate.sections.radius import SAMPLE_SECRETS, RadiusClient, RadiusSettings
 from pushgate.settings import Settings
 from radius_server.clients import Client, ClientTable
+from radius_server.desk import DeskOptions
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
@@ -200,12 +201,15 @@ def build_radius(
     """Build the RADIUS front end; reads the shared secrets."""
     options = RadiusOptions(
         listen=[(address.host, address.port) for address in radius.listen],
-        answer_within=radius.answer_within,
-        max_pending=settings.login.max_pending,
-        max_pending_per_client=radius.max_pending_per_client,
         receive_buffer=radius.receive_buffer,
+        desk=DeskOptions(
+            answer_within=radius.answer_within,
+            login_timeout=settings.login.timeout,
+            max_pending=settings.login.max_pending,
+            max_pending_per_client=radius.max_pending_per_client,
+        ),
     )
-    return RadiusServer(options, read_clients(radius.clients), authenticator.authenticate, clock)
+    return RadiusServer(options, read_clients(radius.clients), authenticator, clock)
 
 
 def read_clients(clients: list[RadiusClient]) -> list[Client]:

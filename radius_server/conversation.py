@@ -1,36 +1,138 @@
-"""How the core talks to the person at a NAS that waits for its one reply."""
+"""One login at a NAS: the packets that wait for its next reply, and the challenges in between."""
+
+import asyncio
+from collections.abc import Callable
 
 from typing_extensions import override
 
+from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
+from radius_server.eap_login import EapQuestion
+from radius_server.link import Exchange
+from radius_server.replies import ChallengeText
+from radius_server.states import GRACE, Asker, StateTable
+
+MAX_ROUNDS = 8
+CHALLENGE_SECONDS = 60.0
+"""How long the person may think about a challenge; the NAS is told as Session-Timeout."""
+CHALLENGE_HOLD = 5.0
+"""In mode challenge: how long an answer is held before the next challenge, as the NAS may do nothing else meanwhile."""
+
+SendChallenge = Callable[[Exchange, ChallengeText], None]
 
 
 class RadiusConversation(Conversation):
-    """A NAS in blocking mode: it shows nothing before the reply, and asks nothing."""
+    """What the core sees of one login.
 
-    def __init__(self, reply_by: float) -> None:
-        self.deadline = reply_by
+    Packets join it and leave it: each asks for the same login, and each gets its own reply. Between a challenge and
+    its answer no packet waits at all.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        first: Exchange,
+        states: "StateTable[RadiusConversation | EapQuestion]",
+        send: SendChallenge,
+        ends: float,
+        clock: Clock,
+    ) -> None:
+        """Take the login's first packet.
+
+        Args:
+            asker: Who may answer its challenges.
+            first: The packet.
+            states: Where challenges are kept.
+            send: Sends one.
+            ends: When the core gives the login up, at the latest.
+            clock: Time.
+        """
+        self.asker, self.states, self.send, self.ends, self.clock = asker, states, send, ends, clock
+        self.client = first.client
+        self.eap = first.eap_identifier is not None
+        self.waiting = [first]
+        self.rounds_left = self.rounds()
+        self.typed: asyncio.Future[str] | None = None
+        self.shown: ChallengeText | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.speak_at = first.received if self.client.mode == "challenge" and self.rounds_left else None
+
+    def rounds(self) -> int:
+        """Return how many challenges this NAS can show."""
+        if self.client.mode == "direct":
+            return 0
+        # The first round of an EAP conversation has asked for the password field itself.
+        return min(MAX_ROUNDS, self.client.preset.gtc_rounds - 1) if self.eap else MAX_ROUNDS
 
     @property
     @override
     def reply_by(self) -> float:
-        return self.deadline
+        if self.speak_at is not None:
+            return self.speak_at
+        # Whoever asks again has given the earlier packet up: the latest one counts.
+        return max((exchange.reply_by for exchange in self.waiting), default=self.ends)
 
     @property
     @override
     def can_ask(self) -> bool:
-        return False
+        return self.rounds_left > 0
 
     @property
     @override
     def shows_at_once(self) -> bool:
-        return False
+        return self.speak_at is not None
 
     @override
     async def tell(self, text: str) -> None:
-        # RADIUS has no "still working" packet, and beside a final reply the text would be out of date.
+        # RADIUS has no "still working" packet; what has to be said stands in the challenge.
         return
 
     @override
     async def ask(self, prompt: str, *, echo: bool) -> str:
-        raise CannotAsk("this appliance is asked without challenges")
+        if not self.can_ask or not self.waiting:
+            raise CannotAsk("this appliance shows no more challenges")
+        self.rounds_left -= 1
+        now = self.clock.now()
+        seconds = max(1.0, min(CHALLENGE_SECONDS, self.ends - now))
+        state = self.states.put(self.asker, self, now, seconds)
+        if state is None:
+            raise CannotAsk("too many challenges are open")
+        self.typed = asyncio.get_running_loop().create_future()
+        self.shown = ChallengeText(prompt, state, int(seconds), echo)
+        waiting, self.waiting = self.waiting, []
+        for exchange in waiting:
+            self.send(exchange, self.shown)
+        try:
+            async with self.clock.timeout_at(now + seconds + GRACE):
+                return await self.typed
+        except TimeoutError:
+            raise CannotAsk("the challenge was not answered") from None
+        finally:
+            self.typed = self.shown = None
+            self.states.drop(state)
+
+    def hear(self, exchange: Exchange, text: str) -> None:
+        """Take the answer to the open challenge; its packet waits from now on."""
+        held = min(exchange.reply_by, exchange.received + CHALLENGE_HOLD)
+        self.speak_at = held if self.client.mode == "challenge" else None
+        self.waiting.append(exchange)
+        if self.typed is not None and not self.typed.done():
+            self.typed.set_result(text)
+
+    def join(self, exchange: Exchange) -> None:
+        """Let one more packet wait for the same login; an open challenge is shown again."""
+        if self.shown is not None:
+            self.send(exchange, self.shown)
+        else:
+            self.waiting.append(exchange)
+
+    def is_alone(self, exchange: Exchange) -> bool:
+        """Whether nothing but this packet keeps the login going."""
+        return self.waiting == [exchange] and self.typed is None
+
+    def leave(self, exchange: Exchange, why: str) -> None:
+        """Take a packet out that its NAS has given up; the login ends when nobody waits for it any more."""
+        if exchange in self.waiting:
+            self.waiting.remove(exchange)
+            if not self.waiting and self.typed is None and self.task is not None:
+                self.task.cancel(why)

@@ -1,8 +1,14 @@
 """What was received, dropped and answered, by the names of RFC 4669, and log lines that a flood cannot multiply."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
-from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT
+import structlog
+
+from radius_server.schemes import Refusal
+from radius_server.wire import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+
+log = structlog.get_logger()
 
 MINUTE = 60.0
 MAX_LINES = 1000
@@ -28,7 +34,7 @@ MALFORMED = frozenset(
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the start (RFC 4669 section 6, radiusAuthServ...), and four of our own at the end."""
+    """Counts since the start (RFC 4669 section 6, radiusAuthServ...), and our own at the end."""
 
     access_requests: int = 0
     invalid_requests: int = 0
@@ -47,11 +53,18 @@ class Counters:
     status_replies: int = 0
     conflicts: int = 0
     """Requests that displaced another one in flight."""
+    joins: int = 0
+    """Requests that wait for a login which was pending already."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Packets without an answer, by reason."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Requests that were rejected before anybody was asked, by reason."""
     cancels: int = 0
     """Logins given up because the NAS asks no more, or because we stop."""
 
     def count_drop(self, reason: str) -> None:
         """Count a packet that gets no answer."""
+        self.dropped[reason] += 1
         if reason == "unknown_client":
             self.invalid_requests += 1
         elif reason in MALFORMED:
@@ -69,6 +82,8 @@ class Counters:
             self.access_accepts += 1
         elif code == ACCESS_REJECT:
             self.access_rejects += 1
+        elif code == ACCESS_CHALLENGE:
+            self.access_challenges += 1
 
 
 class LineLimit:
@@ -90,3 +105,40 @@ class LineLimit:
             return False
         self.written.add(line)
         return True
+
+
+DROP_HINTS = {
+    "unknown_client": "name this address under radius.clients, if it is an appliance of yours",
+    "wrong_message_authenticator": "the shared secret of the appliance and the one configured here differ",
+    "message_authenticator_missing": "let the appliance send Message-Authenticator, or set message_authenticator",
+    "proxy_state_unsigned": "let the proxy send Message-Authenticator, or set limit_proxy_state: false",
+}
+
+
+class DropLog:
+    """Counts what gets no answer or no hearing, and logs each kind once per sender and minute."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        self.lines = LineLimit()
+        # Apart, because anybody can pretend to be a thousand strangers: they must not silence what clients cause.
+        self.stranger_lines = LineLimit(STRANGER_LINES)
+
+    def drop(self, sender: str, reason: str, now: float, source: str = "") -> None:
+        """Note a packet that gets no answer."""
+        self.counters.count_drop(reason)
+        lines = self.stranger_lines if reason == "unknown_client" else self.lines
+        if lines.allows(sender, reason, now):
+            hint = DROP_HINTS.get(reason, "")
+            log.warning("radius_dropped", sender=sender, source=source or sender, reason=reason, hint=hint)
+
+    def note_refusal(self, client: str, refusal: Refusal, now: float) -> None:
+        """Note a request that is rejected before anybody was asked."""
+        self.counters.refused[refusal.reason] += 1
+        if self.lines.allows(client, refusal.reason, now):
+            log.warning("radius_refused", client=client, reason=refusal.reason, hint=refusal.hint)
+
+    def note_send_failure(self, client: str, now: float) -> None:
+        """Note a reply that the kernel did not take."""
+        if self.lines.allows(client, "send_failed", now):
+            log.warning("radius_send_failed", client=client)

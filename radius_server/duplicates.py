@@ -33,10 +33,12 @@ class Entry(Generic[Waiting]):
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Generic[Waiting]):
     """The packet was seen before; send ``reply`` again, or nothing while it is None."""
 
     reply: bytes | None
+    waiting: Waiting | None = None
+    """What works on the answer meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Full:
     """Nothing but packets in flight, as many as the table holds."""
 
 
+Seen = Repeated[Waiting] | Fresh[Waiting] | Full
+
+
 class DuplicateTable(Generic[Waiting]):
     """Packets in flight and recent replies, ``capacity`` of both together; only replies are evicted."""
 
@@ -65,12 +70,12 @@ class DuplicateTable(Generic[Waiting]):
     def __len__(self) -> int:
         return len(self.in_flight) + len(self.answered)
 
-    def receive(self, key: Key, authenticator: bytes, length: int, now: float) -> Repeated | Fresh[Waiting] | Full:
+    def receive(self, key: Key, authenticator: bytes, length: int, now: float) -> "Seen[Waiting]":
         """Look a packet up and enter it if it is new."""
         self._expire(now)
         known = self.in_flight.get(key) or self.answered.get(key)
         if known and known.authenticator == authenticator and known.length == length:
-            return Repeated(known.reply)
+            return Repeated(known.reply, known.waiting)
         displaced = self.in_flight.pop(key, None)
         self.answered.pop(key, None)
         if len(self) >= self.capacity:

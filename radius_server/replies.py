@@ -1,28 +1,36 @@
-"""From a decision, or a refusal, to the bytes of the reply.
+"""From a decision, a refusal or a question to the bytes of the reply.
 
-Order of the attributes: Message-Authenticator, Proxy-State, Reply-Message, others. Nothing that a user typed is
-ever repeated, because chosen text in a reply is what MD5 collisions are made of.
+Order of the attributes: Message-Authenticator, Proxy-State, Reply-Message, State, Session-Timeout, Prompt, others.
+Nothing that a user typed is ever repeated, because chosen text in a reply is what MD5 collisions are made of.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pushgate.decision import Decision, Reason
 from pushgate.text import clean
+from radius_server.eap import EAP_FAILURE_CODE, EAP_SUCCESS_CODE, eap_packet, gtc_request, next_identifier
+from radius_server.link import Exchange
 from radius_server.schemes import Refusal
 from radius_server.wire import (
     ACCESS_ACCEPT,
+    ACCESS_CHALLENGE,
     ACCESS_REJECT,
+    EAP_MESSAGE,
     MAX_PACKET,
     MAX_VALUE,
     PROXY_STATE,
     REPLY_MESSAGE,
-    Packet,
+    STATE,
+    Attributes,
     encode_attributes,
     encode_reply,
 )
 
-MAX_REJECT = 1024
-"""pam_radius reads no longer packets; Proxy-State may still make one longer, for it must be copied."""
+SESSION_TIMEOUT, PROMPT = 27, 76
+
+MAX_SHORT = 1024
+"""Rejects and challenges: pam_radius reads no longer packets; only Proxy-State, which is copied, may exceed it."""
 
 OVERHEAD = 20 + 18
 """Header and Message-Authenticator."""
@@ -30,20 +38,65 @@ OVERHEAD = 20 + 18
 REJECT_FLOOR = 1.0
 """Seconds from receipt to a reject that blames what was typed; the same for unknown users (OpenSSH waits so too)."""
 
-AT_ONCE = frozenset({Reason.DENIED, Reason.OVERLOADED})
+AT_ONCE = frozenset({Reason.DENIED, Reason.OVERLOADED, Reason.GIVEN_UP})
 """Rejects that blame no credential: no guesser learns anything from their speed."""
 
 
-def encode_answer(request: Packet, secret: bytes, answer: Decision | Refusal) -> bytes:
+@dataclass(frozen=True, slots=True)
+class ChallengeText:
+    """What a NAS shall show, and how its answer finds back."""
+
+    prompt: str
+    state: bytes = field(repr=False)
+    seconds: int
+    """How long the person may think."""
+    echo: bool
+
+
+def encode_answer(exchange: Exchange, answer: Decision | Refusal, granted: Attributes = ()) -> bytes:
     """Build Access-Accept or Access-Reject.
+
+    Args:
+        exchange: What is answered.
+        answer: The decision, or the reason why there was nothing to decide.
+        granted: What an Access-Accept gives to the session beside.
 
     Raises:
         BadMessageError: if the Proxy-States that must be copied leave no room.
     """
-    message = reply_message(answer.message)
     if isinstance(answer, Refusal):
-        return _encode(ACCESS_REJECT, request, secret, [*message, *answer.attributes])
-    return _encode(ACCESS_ACCEPT if answer.accept else ACCESS_REJECT, request, secret, message)
+        shown = _shown(exchange, answer.message, EAP_FAILURE_CODE)
+        return _encode(ACCESS_REJECT, exchange, [*shown, *answer.attributes])
+    if answer.accept:
+        shown = _shown(exchange, answer.message, EAP_SUCCESS_CODE)
+        return _encode(ACCESS_ACCEPT, exchange, [*shown, *granted], must_fit=bool(granted))
+    return _encode(ACCESS_REJECT, exchange, _shown(exchange, answer.message, EAP_FAILURE_CODE))
+
+
+def encode_challenge(exchange: Exchange, text: ChallengeText) -> bytes:
+    """Build Access-Challenge: always one State, and one text that is not empty (pam_radius fails without).
+
+    Raises:
+        BadMessageError: if the Proxy-States that must be copied leave no room.
+    """
+    if exchange.eap_identifier is None:
+        shown = reply_message(text.prompt)
+    else:
+        shown = eap_attributes(gtc_request(next_identifier(exchange.eap_identifier), text.prompt))
+    timeout = (SESSION_TIMEOUT, text.seconds.to_bytes(4, "big"))
+    # RFC 2869 section 5.10: 1 lets the NAS show what is typed.
+    prompt = (PROMPT, int(text.echo).to_bytes(4, "big"))
+    extras = [timeout] if exchange.eap_identifier is not None else [timeout, prompt]
+    return _encode(ACCESS_CHALLENGE, exchange, [*shown, (STATE, text.state), *extras], must_fit=True)
+
+
+def encode_eap_question(exchange: Exchange, message: bytes, state: bytes) -> bytes:
+    """Build Access-Challenge with an EAP request of our own making.
+
+    Raises:
+        BadMessageError: if the Proxy-States that must be copied leave no room.
+    """
+    return _encode(ACCESS_CHALLENGE, exchange, [*eap_attributes(message), (STATE, state)], must_fit=True)
 
 
 def takes_its_time(decision: Decision) -> bool:
@@ -57,10 +110,23 @@ def reply_message(text: str) -> list[tuple[int, bytes]]:
     return [(REPLY_MESSAGE, value)] if value else []
 
 
-def _encode(code: int, request: Packet, secret: bytes, optional: Sequence[tuple[int, bytes]]) -> bytes:
+def eap_attributes(message: bytes) -> list[tuple[int, bytes]]:
+    """Split an EAP message over as many attributes as it needs (RFC 3579 section 3.1)."""
+    return [(EAP_MESSAGE, message[start : start + MAX_VALUE]) for start in range(0, len(message), MAX_VALUE)]
+
+
+def _shown(exchange: Exchange, message: str, eap_code: int) -> list[tuple[int, bytes]]:
+    if exchange.eap_identifier is None:
+        return reply_message(message)
+    # RFC 3579 section 2.6.5: no Reply-Message beside an EAP-Message.
+    return eap_attributes(eap_packet(eap_code, exchange.eap_identifier))
+
+
+def _encode(code: int, exchange: Exchange, optional: Sequence[tuple[int, bytes]], *, must_fit: bool = False) -> bytes:
+    request = exchange.request.packet
     # RFC 2865 section 5.33: every Proxy-State, unmodified and in order.
     attributes = [(PROXY_STATE, value) for value in request.values(PROXY_STATE)]
-    room = (MAX_PACKET if code == ACCESS_ACCEPT else MAX_REJECT) - OVERHEAD - len(encode_attributes(attributes))
-    if len(encode_attributes(optional)) <= room:
+    room = (MAX_PACKET if code == ACCESS_ACCEPT else MAX_SHORT) - OVERHEAD - len(encode_attributes(attributes))
+    if must_fit or len(encode_attributes(optional)) <= room:
         attributes += optional
-    return encode_reply(code, request, secret, attributes)
+    return encode_reply(code, request, exchange.client.secret, attributes)

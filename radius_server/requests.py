@@ -1,165 +1,178 @@
 """From an authenticated Access-Request to a ``Login``, or to the reason why it is none."""
 
+import functools
 import hmac
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pushgate.errors import BadMessageError
-from pushgate.login import Login, Secret
+from pushgate.login import Login, Origin, Secret
 from pushgate.text import clean
 from radius_server.attributes import TypedAttributes
-from radius_server.clients import Client, IPAddress
+from radius_server.clients import IPAddress, NameRules
+from radius_server.link import Request
 from radius_server.origin import read_origin
-from radius_server.schemes import Refusal, refuse_scheme
-from radius_server.wire import STATE, Packet, decrypt_password
+from radius_server.schemes import Refusal
+from radius_server.states import Asker
+from radius_server.wire import decrypt_password
 
 LONGEST_HOST = 128
 
 HINTS = {
     "wrong_secret": "the shared secret of the appliance and the one configured here differ",
-    "password_encoding": "the password is not UTF-8; set the appliance to UTF-8",
+    "password_encoding": "the password is not in the configured encoding; set the appliance to UTF-8",
     "password_holds_nul": "a password with a NUL inside; if every login fails so, the shared secret differs",
 }
 """What the administrator may do; each of these reasons blames the password, so the reply takes its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request whose sender is known, with what the socket knows of it."""
+class RequestReader:
+    """Reads one request; its attributes are decoded when they are wanted.
 
-    packet: Packet
-    client: Client
-    signed: bool
-    """A right Message-Authenticator showed that the secrets are equal."""
-    source: IPAddress
-    """Where the datagram came from: the NAS, or a proxy in front of it."""
-    local: IPAddress | None = None
-    """Our own address that was asked, if the kernel told it."""
+    Whatever is asked of it raises ``BadMessageError`` for what makes the request no login.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.client = request, request.client
+        self.attributes = TypedAttributes(request.packet.attributes)
+
+    @functools.cached_property
+    def user(self) -> str:
+        """Return the one User-Name by the client's rules; what else a name may be is the core's business."""
+        names = self.attributes.raw("User-Name")
+        if len(names) > 1:
+            raise BadMessageError("two_user_names")
+        if not names or not names[0]:
+            raise BadMessageError("user_name_missing")
+        try:
+            return plain_name(names[0].decode("utf-8"), self.client.names)
+        except UnicodeDecodeError:
+            raise BadMessageError("user_name_encoding", "the user name is not UTF-8") from None
+
+    def password(self) -> bytes:
+        """Uncover the password, take the filling off and return it in UTF-8."""
+        hidden = self.attributes.raw("User-Password")
+        if len(hidden) > 1:
+            raise BadMessageError("two_passwords")
+        packet, client = self.request.packet, self.client
+        password = decrypt_password(hidden[0], packet.authenticator, client.secret).rstrip(b"\0")
+        if client.strip_nul:
+            password = password.partition(b"\0")[0]
+        return self.typed(password)
+
+    def typed(self, octets: bytes) -> bytes:
+        """Check what a person typed, and return it in UTF-8."""
+        try:
+            text = octets.decode(self.client.password_encoding)
+        except UnicodeDecodeError:
+            # With the wrong secret a password uncovers to noise; a right Message-Authenticator excludes that.
+            raise BadMessageError("password_encoding" if self.request.signed else "wrong_secret") from None
+        if "\0" in text:
+            raise BadMessageError("password_holds_nul")
+        return text.encode("utf-8")
+
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """Return where the person is, as far as this kind of appliance tells it."""
+        machines = (self.request.source, self.request.local, *self.nas_addresses())
+        return read_origin(self.attributes, self.client.preset.origin, machines)
+
+    def asker(self) -> Asker:
+        """Return who this is, as far as a challenge and its answer must agree."""
+        return Asker(self.client.attempt_group, self.user, self.origin.address)
+
+    def nas_addresses(self) -> Iterator[IPAddress]:
+        """Yield the addresses that the NAS says are its own."""
+        for name in ("NAS-IP-Address", "NAS-IPv6-Address"):
+            value = self.attributes.value(name)
+            if value is not None:
+                yield ipaddress.ip_address(value)
+
+    def nas_name(self) -> str:
+        """Return what the NAS calls itself, name or address, or nothing."""
+        return self.host() or str(self.attributes.value("NAS-IP-Address") or "")
+
+    def host(self) -> str:
+        """Return the name that the NAS gives itself, or nothing."""
+        names = self.attributes.texts("NAS-Identifier")
+        return clean(names[0], LONGEST_HOST) if names else ""
+
+    def discriminator(self) -> bytes:
+        """Return what tells two logins of one user from one place apart, or nothing: session before port."""
+        for session in self.attributes.raw("Acct-Session-Id"):
+            if session:
+                return b"session " + session
+        port = self.attributes.value("NAS-Port")
+        return b"port %d" % port if isinstance(port, int) and port else b""
 
 
-def read_login(request: Request, join_secret: bytes) -> Login | Refusal:
-    """Read who logs in, where, from where, and what was typed.
+def read_login(reader: RequestReader, typed: bytes, join_secret: bytes) -> Login:
+    """Read who logs in, where and from where.
 
     Args:
-        request: What came in.
+        reader: The request.
+        typed: What the person typed into the password field.
         join_secret: Key of the join keys, of this process alone.
+
+    Raises:
+        BadMessageError: what is missing, or has not the form that it must have.
     """
-    packet, client = request.packet, request.client
-    if packet.has(STATE):
-        return Refusal("unknown_state", "an answer to a challenge that is not known here")
-    refusal = refuse_scheme(packet)
-    if refusal is not None:
-        return refusal
-    attributes = TypedAttributes(packet.attributes)
-    try:
-        user = read_user(attributes)
-        password = read_password(attributes, request)
-        machines = (request.source, request.local, *read_nas_addresses(attributes))
-        origin = read_origin(attributes, client.preset.origin, machines)
-        session, port = read_session(attributes), read_port(attributes)
-    except BadMessageError as error:
-        credential = error.reason in HINTS
-        return Refusal(error.reason, HINTS.get(error.reason, error.message), credential=credential)
-    place = origin.address or read_nas_name(attributes) or str(request.source)
-    # With first factor none the password is no secret. Who shares an address (behind one router), or a port (an
-    # appliance that sends the same one for everybody), would otherwise ride on the approval of the real user.
-    joinable = session or (port and origin.address is not None)
-    key = make_join_key(join_secret, client.name, user, place, session or port, password) if joinable else None
+    client, user, origin = reader.client, reader.user, reader.origin
+    if user in client.probe_users:
+        raise BadMessageError("probe_user")
     return Login(
         user=user,
         service=client.name,
-        host=read_host(attributes) or client.name,
+        host=reader.host() or client.name,
         origin=origin,
-        secret=Secret(password),
-        join_key=key,
+        secret=Secret(typed),
+        join_key=join_key_of(reader, user, origin, typed, join_secret),
     )
 
 
-def read_user(attributes: TypedAttributes) -> str:
-    """Return the one User-Name; what else makes a name unacceptable is the core's business.
+def refusal_of(error: BadMessageError) -> Refusal:
+    """Say why a request is no login."""
+    if error.reason == "probe_user":
+        return Refusal("probe_user", message="Alive")
+    credential = error.reason in HINTS
+    return Refusal(error.reason, HINTS.get(error.reason, error.message), credential=credential)
+
+
+def plain_name(name: str, rules: NameRules) -> str:
+    """Take domain and realm off a name and fold its case, where the rules say so.
 
     Raises:
-        BadMessageError: for none, an empty one, several, or one that is not UTF-8.
+        BadMessageError: for a name with two realms or with ``..``, which systems disagree about.
     """
-    names = attributes.raw("User-Name")
-    if len(names) > 1:
-        raise BadMessageError("two_user_names")
-    if not names or not names[0]:
-        raise BadMessageError("user_name_missing")
-    try:
-        return names[0].decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadMessageError("user_name_encoding", "the user name is not UTF-8") from None
+    if name.count("@") > 1 or ".." in name:
+        raise BadMessageError("user_name_odd", "two realms, or two dots in a row")
+    if rules.strip_domain:
+        name = name.rpartition("\\")[2]
+    if rules.strip_realm:
+        name = name.partition("@")[0]
+    return name.casefold() if rules.fold_case else name
 
 
-def read_password(attributes: TypedAttributes, request: Request) -> bytes:
-    """Uncover the password and take the filling off.
+def join_key_of(reader: RequestReader, user: str, origin: Origin, typed: bytes, join_secret: bytes) -> bytes | None:
+    """Name a login so that the same one asked again, and nothing else, has the same name; None: it joins no other.
 
-    Raises:
-        BadMessageError: for several, a wrong length, a NUL inside, or octets that are not UTF-8.
+    Who shares an address (behind one router) or a port (of an appliance that sends the same one for everybody) must
+    not ride on the approval of the real user. A checked password tells them apart; without one there must be both.
     """
-    hidden = attributes.raw("User-Password")
-    if len(hidden) > 1:
-        raise BadMessageError("two_passwords")
-    padded = decrypt_password(hidden[0], request.packet.authenticator, request.client.secret)
-    password = padded.rstrip(b"\0")
-    try:
-        password.decode("utf-8")
-    except UnicodeDecodeError:
-        # With the wrong secret a password uncovers to noise; a right Message-Authenticator excludes that.
-        raise BadMessageError("password_encoding" if request.signed else "wrong_secret") from None
-    if b"\0" in password:
-        raise BadMessageError("password_holds_nul")
-    return password
-
-
-def read_nas_addresses(attributes: TypedAttributes) -> Iterator[IPAddress]:
-    """Yield the addresses that the NAS says are its own.
-
-    Raises:
-        BadMessageError: for a wrong length, or several of one kind.
-    """
-    for name in ("NAS-IP-Address", "NAS-IPv6-Address"):
-        value = attributes.value(name)
-        if value is not None:
-            yield ipaddress.ip_address(value)
-
-
-def read_nas_name(attributes: TypedAttributes) -> str:
-    """Return what the NAS calls itself, name or address, or nothing."""
-    names = attributes.texts("NAS-Identifier")
-    return names[0] if names else str(attributes.value("NAS-IP-Address") or "")
-
-
-def read_session(attributes: TypedAttributes) -> bytes:
-    """Return the Acct-Session-Id, which names one attempt at the NAS, or nothing."""
-    return next((b"session " + session for session in attributes.raw("Acct-Session-Id") if session), b"")
-
-
-def read_port(attributes: TypedAttributes) -> bytes:
-    """Return a NAS-Port that is not 0, or nothing.
-
-    Raises:
-        BadMessageError: for one of the wrong length.
-    """
-    port = attributes.value("NAS-Port")
-    return b"port %d" % port if isinstance(port, int) and port else b""
-
-
-def read_host(attributes: TypedAttributes) -> str:
-    """Return the name that the NAS gives itself, or nothing."""
-    names = attributes.texts("NAS-Identifier")
-    return clean(names[0], LONGEST_HOST) if names else ""
+    client = reader.client
+    discriminator = b"" if client.join_by_origin else reader.discriminator()
+    by_session = discriminator.startswith(b"session ")
+    by_place = origin.address is not None and (client.has_password or client.join_by_origin or bool(discriminator))
+    if not (by_session or by_place):
+        return None
+    place = origin.address or reader.nas_name() or str(reader.request.source)
+    return make_join_key(join_secret, client.attempt_group, user, place, discriminator, typed)
 
 
 def make_join_key(
     join_secret: bytes, group: str, user: str, place: str, discriminator: bytes, password: bytes
 ) -> bytes:
-    """Name a login so that the same one asked again, and nothing else, has the same name.
-
-    ``discriminator`` is what tells two logins of one user from one place apart; without it there is no key.
-    """
+    """Name a login by its parts."""
     parts = (group.encode(), user.encode(), place.encode(), discriminator, password)
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return hmac.digest(join_secret, framed, "sha256")

@@ -1,11 +1,12 @@
 """Refusing what is not PAP, in the words of each scheme, so that the appliance understands it at once.
 
-Only PAP carries the password itself (RFC 2865 section 5.2): a hash or an EAP conversation leaves nothing
-that could be checked against another system, and no field for a code.
+Only PAP and EAP-GTC carry the password itself (RFC 2865 section 5.2): a hash leaves nothing that could be checked
+against another system, and no field for a code.
 """
 
 from dataclasses import dataclass
 
+from radius_server.eap import EAP_FAILURE_CODE, EAP_NAK, EAP_REQUEST, EAP_RESPONSE, eap_packet
 from radius_server.wire import (
     ARAP_PASSWORD,
     CHAP_PASSWORD,
@@ -22,10 +23,7 @@ from radius_server.wire import (
 )
 
 USE_PAP = "Use PAP"
-HINT = "set the appliance to PAP (FortiGate: set auth-type pap; FreeRADIUS in front for EAP)"
-
-EAP_REQUEST, EAP_RESPONSE, EAP_FAILURE = 1, 2, 4
-EAP_NAK = 3
+HINT = "set the appliance to PAP; FreeRADIUS in front for EAP-TTLS and PEAP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +42,39 @@ class Refusal:
     """The password was at fault, so the reply takes as long as for any other wrong password."""
 
 
-def refuse_scheme(packet: Packet) -> Refusal | None:
-    """Return the refusal of a request that is not PAP; None if it is."""
+def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
+    """Return the refusal of a request that is not PAP; None if it is.
+
+    Args:
+        packet: The request.
+        pap_hint: The setting that makes this appliance send PAP.
+    """
+    hint = f"{HINT}: {pap_hint}" if pap_hint else HINT
     eap = packet.values(EAP_MESSAGE)
     if eap:
         # RFC 3579 section 2.6.5: no Reply-Message beside an EAP-Message.
-        return Refusal("eap", HINT, attributes=((EAP_MESSAGE, eap_answer(b"".join(eap))),))
+        return Refusal("eap", hint, attributes=((EAP_MESSAGE, eap_refusal(b"".join(eap))),))
     if packet.has(USER_PASSWORD):
         return None
     if packet.has(CHAP_PASSWORD):
-        return Refusal("chap", HINT, USE_PAP)
+        return Refusal("chap", hint, USE_PAP)
     if packet.has(ARAP_PASSWORD):
-        return Refusal("arap", HINT, USE_PAP)
+        return Refusal("arap", hint, USE_PAP)
     for vendor, kind, value in vendor_attributes(packet.attributes):
         if vendor == MICROSOFT and kind in (MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE):
-            return Refusal("ms_chap", HINT, USE_PAP, (ms_chap_error(value),))
-    return Refusal("no_password", "the request holds no password; " + HINT, USE_PAP)
+            return Refusal("ms_chap", hint, USE_PAP, (ms_chap_error(value),))
+    return Refusal("no_password", "the request holds no password; " + hint, USE_PAP)
 
 
-def eap_answer(message: bytes) -> bytes:
+def eap_refusal(message: bytes) -> bytes:
     """Refuse an EAP message: a Nak that offers nothing to a request, Failure to everything else.
 
     RFC 3579 section 2.1 (responses and EAP-Start) and section 2.6.2 (requests).
     """
     code, identifier = (message + b"\0\0")[:2]
     if code == EAP_REQUEST:
-        return bytes((EAP_RESPONSE, identifier, 0, 6, EAP_NAK, 0))
-    return bytes((EAP_FAILURE, identifier, 0, 4))
+        return eap_packet(EAP_RESPONSE, identifier, bytes((EAP_NAK, 0)))
+    return eap_packet(EAP_FAILURE_CODE, identifier)
 
 
 def ms_chap_error(response: bytes) -> tuple[int, bytes]:

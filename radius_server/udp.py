@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 import structlog
@@ -51,6 +51,22 @@ class Datagram(NamedTuple):
                 return plain_address(socket.inet_ntop(socket.AF_INET, value[4:8]))
             return plain_address(socket.inet_ntop(socket.AF_INET6, value[:16]))
         return None
+
+
+class UdpLink(NamedTuple):
+    """The way back for one datagram."""
+
+    socket: "UdpSocket"
+    datagram: Datagram
+
+    @property
+    def key(self) -> Hashable:
+        """Tell apart who asks by socket, address and port."""
+        return self.socket, self.datagram.peer
+
+    def send(self, reply: bytes) -> bool:
+        """Send a reply from the address that was asked; False if the kernel refuses."""
+        return self.socket.send(reply, self.datagram)
 
 
 class UdpSocket:

@@ -15,6 +15,10 @@ LOCAL_AND_REMOTE = {
     Reason.INTERNAL: (3, 3),
     Reason.BAD_PASSWORD: (7, 7),
     Reason.BAD_CODE: (7, 7),
+    Reason.FIRST_FACTOR_FAILED: (3, 3),
+    Reason.NUMBER_NEEDED: (7, 7),
+    Reason.FACTOR_NEEDED: (7, 7),
+    Reason.GIVEN_UP: (7, 7),
     Reason.CANCELLED: (7, 7),
     Reason.NOT_ENROLLED: (7, 7),
     Reason.LOCKED: (7, 7),
@@ -26,7 +30,7 @@ LOCAL_AND_REMOTE = {
 }
 
 
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.APPROVED, Reason.FAIL_OPEN})
+@pytest.mark.parametrize("reason", set(Reason) - {Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN})
 def test_every_rejection_has_its_code(reason: Reason) -> None:
     """A rejection gives the documented code; only a local caller learns that an account does not exist."""
     decision = Decision(False, reason, "audit")

@@ -182,7 +182,7 @@ async def test_a_front_end_that_cannot_be_told_does_not_leave_the_push_behind(fa
     login.cancel()
     await core.settle()
     assert login.done()
-    assert core.provider.calls == ["begin alice", "cancel s1"]
+    assert [call for call in core.provider.calls if not call.startswith("wait")] == ["begin alice", "cancel s1"]
 
 
 async def test_a_cancelled_login_withdraws_audits_and_re_raises() -> None:

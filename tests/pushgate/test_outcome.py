@@ -4,6 +4,7 @@ from pushgate.authenticator import judge
 from pushgate.decision import Reason
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.policy import Rule
+from tests.support.core import make_login
 
 
 def test_only_an_approval_is_accepted() -> None:

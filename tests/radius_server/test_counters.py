@@ -1,5 +1,8 @@
 """Counters and the limit on log lines."""
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from radius_server.counters import MAX_LINES, Counters, LineLimit
@@ -21,7 +24,7 @@ def test_drops(reason: str, expected: Counters) -> None:
     """A dropped packet is counted once, under the name that RFC 4669 gives it."""
     counters = Counters()
     counters.count_drop(reason)
-    assert counters == expected
+    assert counters == replace(expected, dropped=Counter({reason: 1}))
 
 
 def test_shapes_are_malformed() -> None:
@@ -29,7 +32,8 @@ def test_shapes_are_malformed() -> None:
     counters = Counters()
     for broken in BROKEN:
         counters.count_drop(broken.reason)
-    assert counters == Counters(malformed_access_requests=16, bad_authenticators=1, unknown_types=7, packets_dropped=6)
+    counts = replace(counters, dropped=Counter())
+    assert counts == Counters(malformed_access_requests=16, bad_authenticators=1, unknown_types=7, packets_dropped=6)
     assert len(BROKEN) == 16 + 1 + 7 + 6
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from radius_server.schemes import HINT, Refusal, eap_answer, ms_chap_error, refuse_scheme
+from radius_server.schemes import HINT, Refusal, eap_refusal, ms_chap_error, refuse_scheme
 from radius_server.wire import encode_vendor_attribute, parse
 from tests.radius_server import vectors
 from tests.radius_server.vectors import A
@@ -55,7 +55,7 @@ def test_refused(packet: bytes, expected: Refusal) -> None:
 )
 def test_eap(message: bytes, answer: bytes) -> None:
     """An EAP request gets a Nak without an offer, everything else a Failure, with the same identifier."""
-    assert eap_answer(message) == answer
+    assert eap_refusal(message) == answer
 
 
 def test_split_eap() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from pushgate.attempts import Attempts
 from pushgate.clock import FakeClock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
@@ -20,7 +19,7 @@ from pushgate.login import Login, Origin, OriginSource, Secret
 from radius_server.clients import Client
 from radius_server.counters import STRANGER_LINES
 from radius_server.duplicates import DuplicateTable
-from radius_server.server import Authenticate, RadiusServer
+from radius_server.server import RadiusServer
 from radius_server.status import BURST
 from radius_server.udp import Datagram
 from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, MessageAuthenticatorMode, parse, verify_reply
@@ -40,6 +39,9 @@ from tests.support.radius import (
 VPN = Client("vpn", ip_network("127.0.0.0/8"), SECRET)
 VECTORS = Client("vectors", ip_network("127.0.0.0/8"), vectors.SECRET, "off")
 UNKNOWN_USER = Decision(accept=False, reason=Reason.UNKNOWN_USER, audit_id="a3")
+
+
+Authenticate = Callable[[Login, Conversation], Awaitable[Decision]]
 
 
 class Gate:
@@ -66,7 +68,9 @@ async def running(
 ) -> AsyncIterator[Gate]:
     """Run a server with one client, on a clock that stands still."""
     clock, core = FakeClock(), ScriptedCore()
-    server = RadiusServer(options(**changes), [client], authenticate or core, clock)
+    if authenticate is not None:
+        core.authenticate = authenticate  # type: ignore[method-assign, assignment]
+    server = RadiusServer(options(**changes), [client], core, clock)
     await server.start()
     try:
         with RadiusSender(server.ports[0], secret=client.secret) as nas:
@@ -131,7 +135,7 @@ async def test_retransmissions() -> None:
 
 
 async def test_other_port_is_another_packet() -> None:
-    """Equal packets from two ports of a NAS are two requests, of one login."""
+    """Equal packets from two ports of a NAS that names no session are two requests and two logins."""
     async with running() as gate:
         request = access_request()
         with RadiusSender(gate.server.ports[0]) as other:
@@ -139,7 +143,6 @@ async def test_other_port_is_another_packet() -> None:
             other.send(request)
             await gate.clock.settle()
         assert len(gate.core.logins) == 2
-        assert gate.core.logins[0].join_key == gate.core.logins[1].join_key
 
 
 async def test_conflict_starts_before_it_ends() -> None:
@@ -160,38 +163,16 @@ async def test_conflict_starts_before_it_ends() -> None:
         assert (gate.server.counters.conflicts, gate.server.counters.cancels) == (1, 1)
 
 
-async def test_conflict_gets_the_answer() -> None:
-    """After a conflict only the new packet is answered, and the old one is no login any more."""
+async def test_conflict_keeps_the_push() -> None:
+    """A login asked again under its Identifier joins its own pending push; only the new packet is answered."""
     async with running() as gate:
         old, new = (access_request("alice", attributes=((5, bytes((0, 0, 0, 3))),)) for _ in range(2))
         await gate.send(old)
         await gate.send(new)
-        assert gate.core.withdrawn == [0]
-        assert gate.core.logins[0].join_key == gate.core.logins[1].join_key
-        await gate.decide(1, ACCEPT)
+        assert (len(gate.core.logins), gate.core.withdrawn, gate.server.counters.joins) == (1, [], 1)
+        await gate.decide(0, ACCEPT)
         assert verify_reply(new, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
         await gate.nas.expect_silence()
-
-
-async def test_conflict_keeps_the_push() -> None:
-    """A login that is asked again under its Identifier joins its own pending push, which nobody withdraws."""
-    attempts: Attempts[Decision] = Attempts()
-    pushes: list[asyncio.Future[Decision]] = []
-
-    async def push() -> Decision:
-        pushes.append(asyncio.get_running_loop().create_future())
-        return await pushes[-1]
-
-    async def authenticate(login: Login, conversation: Conversation) -> Decision:
-        return await attempts.share(login.join_key, push)
-
-    async with running(authenticate=authenticate) as gate:
-        old, new = (access_request("alice", attributes=((5, bytes((0, 0, 0, 3))),)) for _ in range(2))
-        await gate.send(old)
-        await gate.send(new)
-        [only] = pushes
-        only.set_result(ACCEPT)
-        assert verify_reply(new, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
 
 
 async def test_conflict_with_a_refusal() -> None:
@@ -201,7 +182,7 @@ async def test_conflict_with_a_refusal() -> None:
         await gate.send(access_request(""))
         assert (await gate.nas.receive())[0] == ACCESS_REJECT
         assert gate.core.withdrawn == [0]
-        assert (gate.server.logins.tasks, gate.server.rejects.tasks) == ({}, {})
+        assert (gate.server.desk.logins.tasks, gate.server.desk.rejects.tasks) == ({}, {})
 
 
 async def test_conflict_in_one_batch() -> None:
@@ -368,7 +349,7 @@ async def test_strangers_silence_no_client() -> None:
     async with running() as gate:
         with capture_logs() as logs:
             for number in range(2000):
-                gate.server.receive(
+                gate.server.receive_datagram(
                     gate.server.sockets[0], Datagram(b"", (f"10.0.{number >> 8}.{number & 255}", 1), [])
                 )
             await gate.send(b"too short")
@@ -513,7 +494,7 @@ async def test_login_without_an_end() -> None:
     async with running(authenticate=authenticate) as gate:
         await gate.send(access_request())
         await gate.nas.expect_silence()
-        assert (len(gate.server.duplicates), gate.server.logins.tasks) == (0, {})
+        assert (len(gate.server.duplicates), gate.server.desk.logins.tasks) == (0, {})
 
 
 async def test_stop_withdraws() -> None:

@@ -29,6 +29,11 @@ def make_login(**changes: object) -> Login:
     return Login(**(values | changes))  # type: ignore[arg-type]
 
 
+def make_guards(clock: Clock, *, max_pending: int = 100, per_user: int = 50, budget: int = 50) -> Guards:
+    """Return limits that no test reaches by accident."""
+    return Guards(Places(max_pending, per_user), PushBudget(clock, budget), CoolDown(clock))
+
+
 class ScriptedProvider(Provider):
     """Begins as told; each session is answered by the test, and every call is written down."""
 
@@ -169,7 +174,7 @@ class Core:
         self.provider = ScriptedProvider(self.clock, begin)
         self.audit = RecordingAudit()
         self.policy = Policy({"sshd": Rule(), "sudo": Rule(), "vpn": Rule(), "open": Rule(accept_if_unreachable=True)})
-        self.guards = Guards(Places(max_pending, per_user), PushBudget(self.clock, budget), CoolDown(self.clock))
+        self.guards = make_guards(self.clock, max_pending=max_pending, per_user=per_user, budget=budget)
         self.authenticator = Authenticator(
             self.policy, self.provider, self.audit, self.clock, timeout=60, guards=self.guards
         )

@@ -2,17 +2,25 @@
 
 import asyncio
 import socket
+from collections.abc import Hashable
 from typing import Self
+
+from typing_extensions import override
 
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.login import Login
+from radius_server.clients import Client
+from radius_server.desk import DeskOptions
+from radius_server.duplicates import DuplicateTable, Fresh
+from radius_server.link import Exchange, Link, Request
 from radius_server.server import RadiusOptions
 from radius_server.wire import (
     CALLING_STATION_ID,
     STATUS_SERVER,
     build_request,
     encode_request,
+    parse,
     verify_reply,
 )
 
@@ -26,14 +34,45 @@ DENY = Decision(accept=False, reason=Reason.DENIED, audit_id="a2", message="Deni
 
 def options(**changes: object) -> RadiusOptions:
     """Return options for one loopback listener on a free port."""
-    values: dict[str, object] = {
-        "listen": [("127.0.0.1", 0)],
+    desk: dict[str, object] = {
         "answer_within": 28.0,
+        "login_timeout": 60.0,
         "max_pending": 100,
         "max_pending_per_client": 50,
-        "receive_buffer": 65_536,
     }
-    return RadiusOptions(**(values | changes))  # type: ignore[arg-type]
+    desk |= {name: changes.pop(name) for name in list(changes) if name in desk}
+    values: dict[str, object] = {"listen": [("127.0.0.1", 0)], "receive_buffer": 65_536}
+    return RadiusOptions(desk=DeskOptions(**desk), **(values | changes))  # type: ignore[arg-type]
+
+
+class RecordingLink(Link):
+    """Keeps the replies that leave through it."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return id(self)
+
+    @override
+    def send(self, reply: bytes) -> bool:
+        self.sent.append(reply)
+        return True
+
+
+def make_exchange(
+    request: bytes, client: Client, *, received: float = 0.0, eap_identifier: int | None = None
+) -> Exchange:
+    """Return a request that waits for its reply, with a link that records it."""
+    packet, table = parse(request), DuplicateTable[Exchange](10)
+    seen = table.receive((packet.identifier,), packet.authenticator, len(packet.raw), received)
+    assert isinstance(seen, Fresh)
+    about = Request(packet, client, True, client.network.network_address)
+    exchange = Exchange(RecordingLink(), table, about, seen.entry, received, received + 28, [received])
+    exchange.eap_identifier = eap_identifier
+    return exchange
 
 
 def access_request(
@@ -117,8 +156,13 @@ class ScriptedCore:
         self.conversations: list[Conversation] = []
         self.answers: list[asyncio.Future[Decision]] = []
         self.withdrawn: list[int] = []
+        self.at_once: Decision | None = None
 
-    async def __call__(self, login: Login, conversation: Conversation) -> Decision:
+    def decide_at_once(self, login: Login) -> Decision | None:
+        """Leave every login to the test, unless it has said otherwise."""
+        return self.at_once
+
+    async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Wait for the test, or for being cancelled."""
         number = len(self.logins)
         answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()

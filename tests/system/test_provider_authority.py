@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pushgate.attempts import Places
 from pushgate.authenticator import Authenticator
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient
@@ -17,7 +16,7 @@ from pushgate.outcome import Approved, Denied, Failed, FailureKind, Pending
 from pushgate.policy import Policy, Rule
 from pushgate.providers.logintc import LoginTc, ServerFacts
 from tests.support.authority import RunningAuthority, running_authority
-from tests.support.core import RecordingAudit, RecordingConversation, make_login
+from tests.support.core import RecordingAudit, RecordingConversation, make_guards, make_login
 
 pytestmark = pytest.mark.system
 
@@ -89,7 +88,9 @@ async def test_a_withdrawn_login_cannot_be_approved(private_folder: Path) -> Non
         device = await authority.enrol("alice")
         async with provider_of(authority, unix=True, native=True) as provider:
             audit = RecordingAudit()
-            core = Authenticator(Policy({"sshd": Rule()}), provider, audit, CLOCK, timeout=20, places=Places(10, 10))
+            core = Authenticator(
+                Policy({"sshd": Rule()}), provider, audit, CLOCK, timeout=20, guards=make_guards(CLOCK)
+            )
             login = asyncio.create_task(core.authenticate(make_login(), RecordingConversation()))
             async with asyncio.timeout(5), device.events() as events:
                 session = await first_request(events)

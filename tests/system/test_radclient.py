@@ -33,7 +33,11 @@ class Core:
     person: Person
     logins: list[Login] = field(default_factory=list)
 
-    async def __call__(self, login: Login, conversation: Conversation) -> Decision:
+    def decide_at_once(self, login: Login) -> Decision | None:
+        """Leave it to the person."""
+        return None
+
+    async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Ask the person."""
         self.logins.append(login)
         return await self.person(conversation)

@@ -1,0 +1,295 @@
+"""What happens to a request that has proved its sender: seen before, an answer, a login; and how it gets its reply.
+
+The way of a request, top to bottom: ``receive`` looks it up among the duplicates; ``read`` finds out what it is: the
+answer to a challenge goes to the login that asked, a login joins the equal one that is pending or begins. A task per
+login asks the core and replies to every packet that waits for it.
+"""
+
+import asyncio
+import functools
+import secrets
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from pushgate.clock import Clock
+from pushgate.conversation import Conversation
+from pushgate.decision import Decision, Reason
+from pushgate.errors import BadMessageError, where
+from pushgate.login import Login
+from radius_server.conversation import RadiusConversation
+from radius_server.counters import Counters, DropLog
+from radius_server.duplicates import DuplicateTable, Fresh, Full, Repeated
+from radius_server.eap import EAP_GTC
+from radius_server.eap_login import OUT_OF_TURN, EapQuestion, next_question, read_eap
+from radius_server.limits import Slots
+from radius_server.link import Exchange, Link, Request, Waiter
+from radius_server.outbox import Outbox
+from radius_server.replies import REJECT_FLOOR, takes_its_time
+from radius_server.requests import RequestReader, read_login, refusal_of
+from radius_server.schemes import Refusal, refuse_scheme
+from radius_server.states import StateTable
+from radius_server.timing import Rhythms
+from radius_server.wire import EAP_MESSAGE, STATE
+
+NAS_MOVED_ON = "the NAS sent another request under its identifier"
+NAS_SILENT = "the NAS has stopped asking"
+MAX_SENT_AT = 64
+"""Arrivals of one packet that are remembered."""
+EAP_SECONDS = 60.0
+
+OVERLOADED = Refusal("overloaded", "raise max_pending, or find out who sends so many logins", "Too many logins")
+UNKNOWN_STATE = Refusal("unknown_state", "challenge not known here: too late, answered, or from before a restart")
+
+log = structlog.get_logger()
+
+
+class Core(Protocol):
+    """What decides."""
+
+    def decide_at_once(self, login: Login) -> Decision | None:
+        """Decide what needs neither a person nor a wait; None for the rest."""
+
+    async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
+        """Decide; a cancelled call withdraws its question and re-raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOptions:
+    """How much to bear."""
+
+    answer_within: float
+    """Seconds from receipt in which a NAS must have its reply of which nothing else is known."""
+    login_timeout: float
+    """Seconds after which the core gives a login up."""
+    max_pending: int
+    max_pending_per_client: int
+
+
+class Desk:
+    """Takes requests of every transport; logins that are asked again on another one are still the same."""
+
+    def __init__(self, options: DeskOptions, core: Core, clock: Clock, counters: Counters, drops: DropLog) -> None:
+        self.options, self.core, self.clock, self.counters, self.drops = options, core, clock, counters, drops
+        self.rhythms = Rhythms(options.answer_within)
+        self.outbox = Outbox(clock, counters, drops, self.rhythms)
+        self.states: StateTable[RadiusConversation | EapQuestion] = StateTable(2 * options.max_pending)
+        self.joinable: dict[bytes, RadiusConversation] = {}
+        self.join_secret = secrets.token_bytes(32)
+        # Apart, because whoever can send a packet can cause rejects: they must not take the place of logins.
+        self.logins = Slots(options.max_pending, options.max_pending_per_client)
+        self.rejects = Slots(options.max_pending, options.max_pending_per_client)
+        self.watched: set[Exchange] = set()
+
+    def receive(self, link: Link, table: DuplicateTable[Exchange], request: Request, now: float) -> None:
+        """Answer a repeated packet as before, and see to a new one."""
+        self.counters.access_requests += 1
+        packet = request.packet
+        # Anybody can forge an unsigned packet: it must not displace a signed one.
+        key = (link.key, packet.identifier, request.signed)
+        match table.receive(key, packet.authenticator, len(packet.raw), now):
+            case Repeated() as seen:
+                self.repeat(link, seen, now)
+            case Full():
+                self.drops.drop(request.client.name, "duplicate_table_full", now)
+            case Fresh() as fresh:
+                patience = self.rhythms.patience(request.client, request.source)
+                exchange = Exchange(link, table, request, fresh.entry, now, now + patience, [now])
+                fresh.entry.waiting = exchange
+                old = fresh.displaced.waiting if fresh.displaced else None
+                self.see_to(exchange, old.waiter if old and old.waiter and old.waiter.is_alone(old) else None)
+                if old is not None:
+                    # Only now: a new packet of the same login has joined its pending question, which so stays alive.
+                    self.counters.conflicts += 1
+                    self.give_up(old, NAS_MOVED_ON)
+
+    def repeat(self, link: Link, seen: Repeated[Exchange], now: float) -> None:
+        """Send the same bytes again; while there are none, note only that the NAS still waits."""
+        self.counters.dup_access_requests += 1
+        if seen.reply is not None:
+            link.send(seen.reply)
+        elif seen.waiting is not None and len(seen.waiting.sent_at) < MAX_SENT_AT:
+            seen.waiting.sent_at.append(now)
+            if seen.waiting.client.abandon:
+                self.watched.add(seen.waiting)
+
+    def see_to(self, exchange: Exchange, leaving: Waiter | None) -> None:
+        """Find out what a new request is, and do it.
+
+        Args:
+            exchange: The request.
+            leaving: The login that ends because of it, unless this is the same one.
+        """
+        try:
+            found = self.read(exchange)
+        except BadMessageError as error:
+            found = refusal_of(error)
+        if isinstance(found, Login):
+            found = self.begin(exchange, found, leaving)
+        if isinstance(found, Refusal):
+            self.refuse(exchange, found)
+
+    def read(self, exchange: Exchange) -> Login | Refusal | None:
+        """Return the login of a request, or why it is none; None for an answer that was handed on.
+
+        Raises:
+            BadMessageError: something in it has not the form that it must have.
+        """
+        packet, client = exchange.request.packet, exchange.client
+        states = packet.values(STATE)
+        if len(states) > 1:
+            return Refusal("two_states")
+        reader = RequestReader(exchange.request)
+        if client.eap_gtc and packet.has(EAP_MESSAGE):
+            return self.read_eap(exchange, reader, states)
+        refusal = refuse_scheme(packet, client.preset.pap_hint)
+        if refusal is not None:
+            return refusal
+        asker, typed = reader.asker(), reader.password()
+        if not states:
+            return read_login(reader, typed, self.join_secret)
+        holder = self.states.take(states[0], asker, exchange.received)
+        if not isinstance(holder, RadiusConversation):
+            return UNKNOWN_STATE
+        exchange.waiter = holder
+        holder.hear(exchange, typed.decode("utf-8"))
+        return None
+
+    def read_eap(self, exchange: Exchange, reader: RequestReader, states: list[bytes]) -> Login | Refusal | None:
+        """Take one turn of an EAP conversation.
+
+        Raises:
+            BadMessageError: something in it has not the form that it must have.
+        """
+        message = read_eap(exchange)
+        if isinstance(message, Refusal):
+            return message
+        if isinstance(message, EapQuestion):
+            return self.ask_eap(exchange, reader, message)
+        asked = self.states.take(states[0], reader.asker(), exchange.received) if states else None
+        if states and asked is None:
+            return UNKNOWN_STATE
+        if message.type != EAP_GTC or asked is None:
+            question = next_question(message, asked if isinstance(asked, EapQuestion) else None)
+            return question if isinstance(question, Refusal) else self.ask_eap(exchange, reader, question)
+        typed = reader.typed(message.data)
+        if isinstance(asked, RadiusConversation):
+            exchange.waiter = asked
+            asked.hear(exchange, typed.decode("utf-8"))
+            return None
+        if not asked.is_answered_by(message):
+            return Refusal("eap_out_of_turn", OUT_OF_TURN)
+        return read_login(reader, typed, self.join_secret)
+
+    def ask_eap(self, exchange: Exchange, reader: RequestReader, question: EapQuestion) -> Refusal | None:
+        """Ask the next question of an EAP conversation."""
+        state = self.states.put(reader.asker(), question, exchange.received, EAP_SECONDS)
+        if state is None:
+            return OVERLOADED
+        self.outbox.ask_eap(exchange, question.message(), state)
+        return None
+
+    def begin(self, exchange: Exchange, login: Login, leaving: Waiter | None) -> Refusal | None:
+        """Join the equal login that is pending, or begin one."""
+        key = login.join_key
+        pending = self.joinable.get(key) if key is not None else None
+        if pending is not None:
+            self.counters.joins += 1
+            exchange.waiter = pending
+            pending.join(exchange)
+            return None
+        decision = self.core.decide_at_once(login)
+        if decision is not None and not takes_its_time(decision):
+            self.outbox.reply(exchange, decision)
+            return None
+        client = exchange.client.name
+        if not self.logins.has_room(client, leaving=leaving.task if leaving else None):
+            return OVERLOADED
+        if decision is not None:
+            self.start(exchange, self.reply_later(exchange, decision), self.rejects)
+            return None
+        asker = RequestReader(exchange.request).asker()
+        ends = exchange.received + self.options.login_timeout
+        conversation = RadiusConversation(asker, exchange, self.states, self.outbox.challenge, ends, self.clock)
+        exchange.waiter = conversation
+        conversation.task = self.start(exchange, self.decide(conversation, login), self.logins)
+        if key is not None:
+            self.joinable[key] = conversation
+        return None
+
+    async def decide(self, conversation: RadiusConversation, login: Login) -> None:
+        """Ask the core, and answer every packet that waits for this login."""
+        try:
+            try:
+                decision = await self.core.authenticate(login, conversation)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong in the core denies
+                log.error("radius_login_crashed", error=type(error).__name__, where=where(error))
+                decision = Decision(accept=False, reason=Reason.INTERNAL, audit_id="")
+            if takes_its_time(decision) and conversation.waiting:
+                # Whoever asks the same meanwhile shares the rejection.
+                await self.wait_for_floor(max(exchange.received for exchange in conversation.waiting))
+        finally:
+            # An answer is for those who wait for it: nobody joins any more.
+            if login.join_key is not None and self.joinable.get(login.join_key) is conversation:
+                del self.joinable[login.join_key]
+        for exchange in conversation.waiting:
+            self.outbox.reply(exchange, decision)
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Reject what is no login, at once or as slowly as a wrong password."""
+        self.drops.note_refusal(exchange.client.name, refusal, exchange.received)
+        if refusal.credential and self.rejects.has_room(exchange.client.name):
+            self.start(exchange, self.reply_later(exchange, refusal), self.rejects)
+        else:
+            self.outbox.reply(exchange, refusal)
+
+    async def reply_later(self, exchange: Exchange, answer: Decision | Refusal) -> None:
+        """Reply when the floor has been reached."""
+        await self.wait_for_floor(exchange.received)
+        self.outbox.reply(exchange, answer)
+
+    async def wait_for_floor(self, received: float) -> None:
+        """Wait until a rejection may leave."""
+        remaining = received + REJECT_FLOOR - self.clock.now()
+        if remaining > 0:
+            await self.clock.sleep(remaining)
+
+    def start(self, exchange: Exchange, work: Coroutine[None, None, None], slots: Slots) -> asyncio.Task[None]:
+        """Run work in a slot of the client."""
+        task = asyncio.create_task(work)
+        slots.take(exchange.client.name, task)
+        task.add_done_callback(functools.partial(self.ended, exchange))
+        return task
+
+    def ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        """See what became of a task's first packet: without a reply, a repetition is a new request."""
+        exchange.table.forget(exchange.entry)
+        if task.cancelled():
+            self.counters.cancels += 1
+
+    def give_up(self, exchange: Exchange, why: str) -> None:
+        """Let a packet go that its NAS does not wait for any more; its login ends with the last one."""
+        self.watched.discard(exchange)
+        self.outbox.learn(exchange)
+        if exchange.waiter is not None:
+            exchange.waiter.leave(exchange, why)
+
+    def look_for_silence(self, now: float) -> None:
+        """Withdraw logins whose NAS has plainly given up, where that is configured; once a second."""
+        for exchange in list(self.watched):
+            if exchange.entry.reply is not None:
+                self.watched.discard(exchange)
+                continue
+            until = self.rhythms.silent_since(exchange.client, exchange.request.source, exchange.sent_at)
+            if until is not None and until <= now:
+                exchange.table.forget(exchange.entry)
+                self.give_up(exchange, NAS_SILENT)
+
+    async def stop(self) -> None:
+        """End every login; each withdraws its question."""
+        tasks = [*self.logins.tasks, *self.rejects.tasks]
+        for task in tasks:
+            task.cancel("the daemon stops")
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,57 @@
+"""Sending replies: encoded, kept for repetitions, counted; and what each teaches about the patience of its NAS."""
+
+from pushgate.clock import Clock
+from pushgate.decision import Decision
+from pushgate.errors import BadMessageError
+from radius_server.counters import Counters, DropLog
+from radius_server.link import Exchange
+from radius_server.replies import ChallengeText, encode_answer, encode_challenge, encode_eap_question
+from radius_server.schemes import Refusal
+from radius_server.timing import Rhythms
+
+
+class Outbox:
+    """The one way out for replies."""
+
+    def __init__(self, clock: Clock, counters: Counters, drops: DropLog, rhythms: Rhythms) -> None:
+        self.clock, self.counters, self.drops, self.rhythms = clock, counters, drops, rhythms
+
+    def reply(self, exchange: Exchange, answer: Decision | Refusal) -> None:
+        """Accept or reject."""
+        try:
+            self.send(exchange, encode_answer(exchange, answer))
+        except BadMessageError as error:
+            self.drop(exchange, error)
+
+    def challenge(self, exchange: Exchange, text: ChallengeText) -> None:
+        """Ask the person at the NAS."""
+        try:
+            self.send(exchange, encode_challenge(exchange, text))
+        except BadMessageError as error:
+            self.drop(exchange, error)
+
+    def ask_eap(self, exchange: Exchange, message: bytes, state: bytes) -> None:
+        """Send an EAP request."""
+        try:
+            self.send(exchange, encode_eap_question(exchange, message, state))
+        except BadMessageError as error:
+            self.drop(exchange, error)
+
+    def send(self, exchange: Exchange, reply: bytes) -> None:
+        """Send a reply, and keep it for repetitions."""
+        now = self.clock.now()
+        self.learn(exchange)
+        if not exchange.table.answer(exchange.entry, reply, now):
+            return  # displaced meanwhile: the NAS would not take this reply any more
+        self.counters.count_reply(reply[0])
+        if not exchange.link.send(reply):
+            self.drops.note_send_failure(exchange.client.name, now)
+
+    def drop(self, exchange: Exchange, error: BadMessageError) -> None:
+        """Let a request go whose reply cannot be built: its Proxy-States leave no room."""
+        exchange.table.forget(exchange.entry)
+        self.drops.drop(exchange.client.name, error.reason, self.clock.now())
+
+    def learn(self, exchange: Exchange) -> None:
+        """Note how long this NAS was seen to wait."""
+        self.rhythms.note(exchange.client, exchange.request.source, exchange.sent_at, self.clock.now())
