@@ -9,10 +9,11 @@ from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_trusted
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.common import Section
-from pushgate.sections.daemon import AuditSettings, LoginSettings, LogSettings
+from pushgate.sections.daemon import AuditSettings, ControlSettings, LoginSettings, LogSettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.provider import LoginTcSettings
 from pushgate.sections.radius import RadiusSettings
+from pushgate.sections.texts import TextSettings
 from pushgate.yamlfile import KeyPath, load_with_lines
 
 
@@ -24,6 +25,8 @@ class Settings(Section):
     radius: RadiusSettings | None = None
     pam: PamSettings | None = None
     authority: AuthoritySettings | None = None
+    control: ControlSettings | None = None
+    texts: TextSettings = TextSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 

@@ -5,11 +5,12 @@ reason and minute. What passes goes to the desk (``desk.py``); probes are answer
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from pushgate.clock import Clock
 from pushgate.errors import BadMessageError, PushgateError
+from radius_server.accounting import AccountingResponder
 from radius_server.clients import Client, ClientTable, plain_address
 from radius_server.counters import Counters, DropLog
 from radius_server.desk import Core, Desk, DeskOptions
@@ -26,6 +27,9 @@ TICK = 1.0
 """Seconds between two rounds of what has to be done now and then."""
 
 
+Receive = Callable[[UdpSocket, Datagram, Client], None]
+
+
 @dataclass(frozen=True, slots=True)
 class RadiusOptions:
     """Where to listen and how much to bear."""
@@ -35,6 +39,8 @@ class RadiusOptions:
     receive_buffer: int
     """Octets per socket."""
     desk: DeskOptions
+    accounting: list[tuple[str, int]] = field(default_factory=list)
+    """Where accounting records are acknowledged."""
 
 
 class RadiusServer:
@@ -57,13 +63,20 @@ class RadiusServer:
         self.status = StatusResponder()
         self.desk = Desk(options.desk, core, clock, self.counters, self.drops)
         self.duplicates: DuplicateTable[Exchange] = DuplicateTable(2 * options.desk.max_pending + RECENT_REPLIES)
+        self.accounting = AccountingResponder(self.status, self.drops, clock)
         self.sockets: list[UdpSocket] = []
+        self.accounting_sockets: list[UdpSocket] = []
         self.ticking: asyncio.Task[None] | None = None
 
     @property
     def ports(self) -> list[int]:
         """The bound ports, in the order of ``listen``."""
         return [sock.port for sock in self.sockets]
+
+    @property
+    def accounting_ports(self) -> list[int]:
+        """The bound accounting ports, in the order of ``accounting``."""
+        return [sock.port for sock in self.accounting_sockets]
 
     async def start(self) -> None:
         """Open every socket and begin to answer.
@@ -74,18 +87,22 @@ class RadiusServer:
         try:
             for host, port in self.options.listen:
                 self.sockets.append(UdpSocket(host, port, self.options.receive_buffer))
+            for host, port in self.options.accounting:
+                self.accounting_sockets.append(UdpSocket(host, port, self.options.receive_buffer))
         except PushgateError:
             self.close()
             raise
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
-            loop.add_reader(sock.fileno(), self.drain, sock)
+            loop.add_reader(sock.fileno(), self.drain, sock, self.receive_datagram)
+        for sock in self.accounting_sockets:
+            loop.add_reader(sock.fileno(), self.drain, sock, self.accounting.receive)
         self.ticking = asyncio.create_task(self.tick())
 
     async def stop(self) -> None:
         """Stop reading, withdraw what is pending and send nothing, so that NASes ask their next server."""
         loop = asyncio.get_running_loop()
-        for sock in self.sockets:
+        for sock in (*self.sockets, *self.accounting_sockets):
             loop.remove_reader(sock.fileno())
         # Closed before the logins end: none of them can answer any more.
         self.close()
@@ -96,9 +113,9 @@ class RadiusServer:
 
     def close(self) -> None:
         """Close the sockets."""
-        for sock in self.sockets:
+        for sock in (*self.sockets, *self.accounting_sockets):
             sock.close()
-        self.sockets = []
+        self.sockets, self.accounting_sockets = [], []
 
     async def tick(self) -> None:
         """Do what has to be done now and then."""
@@ -106,19 +123,23 @@ class RadiusServer:
             await self.clock.sleep(TICK)
             self.desk.look_for_silence(self.clock.now())
 
-    def drain(self, sock: UdpSocket) -> None:
+    def drain(self, sock: UdpSocket, receive: Receive) -> None:
         """Take what has arrived, all of it before any of it is looked at: the kernel's buffer is small."""
         for datagram in list(sock.receive()):
-            self.receive_datagram(sock, datagram)
+            self.find_client(sock, datagram, receive)
 
-    def receive_datagram(self, sock: UdpSocket, datagram: Datagram) -> None:
-        """Find the client of a datagram and hand its packet on."""
-        now = self.clock.now()
+    def find_client(self, sock: UdpSocket, datagram: Datagram, receive: Receive) -> None:
+        """Hand a datagram on with the client that its source address names; a stranger gets silence."""
         source = plain_address(datagram.peer[0])
         client = self.clients.find(source)
         if client is None:
-            self.drops.drop(str(source), "unknown_client", now)
-            return
+            self.drops.drop(str(source), "unknown_client", self.clock.now())
+        else:
+            receive(sock, datagram, client)
+
+    def receive_datagram(self, sock: UdpSocket, datagram: Datagram, client: Client) -> None:
+        """Prove a packet and hand it on."""
+        now, source = self.clock.now(), plain_address(datagram.peer[0])
         try:
             packet = parse(datagram.octets)
             signed = check_request(

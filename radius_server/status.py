@@ -26,11 +26,15 @@ class StatusResponder:
 
     def answer(self, packet: Packet, client: Client, now: float) -> bytes | None:
         """Build the reply, with nothing but the Message-Authenticator; None if the client asks too often."""
+        # RFC 5997 section 3: other attributes are ignored, Proxy-State too.
+        return encode_reply(ACCESS_ACCEPT, packet, client.secret) if self.allows(client, now) else None
+
+    def allows(self, client: Client, now: float) -> bool:
+        """Whether one more probe of this client is answered; if so, it counts as answered."""
         allowance = self.allowances.setdefault(client.name, Allowance(BURST, now))
         allowance.left = min(BURST, allowance.left + (now - allowance.since) * RATE)
         allowance.since = now
         if allowance.left < 1:
-            return None
+            return False
         allowance.left -= 1
-        # RFC 5997 section 3: other attributes are ignored, Proxy-State too.
-        return encode_reply(ACCESS_ACCEPT, packet, client.secret)
+        return True

@@ -28,8 +28,8 @@ IPV4_INFO = struct.Struct("=i4s4s")
 IPV6_INFO = struct.Struct("=16si")
 """struct in6_pktinfo: our address, interface."""
 
-BATCH = 32
-"""Packets per wake-up; then the loop sees to other work."""
+BATCH = 1024
+"""Packets per wake-up, enough to empty the buffer of a burst; then the loop sees to other work."""
 ANCILLARY = socket.CMSG_SPACE(IPV6_INFO.size) + socket.CMSG_SPACE(IPV4_INFO.size)
 
 Ancillary = list[tuple[int, int, bytes]]

@@ -211,7 +211,7 @@ def _chain(octets: bytes, authenticator: bytes, secret: bytes, *, uncover: bool)
     previous, result = authenticator, bytearray()
     for start in range(0, len(octets), 16):
         block = octets[start : start + 16]
-        pad = _md5(secret + previous)
+        pad = md5(secret + previous)
         mixed = (int.from_bytes(block, "big") ^ int.from_bytes(pad, "big")).to_bytes(16, "big")
         previous = block if uncover else mixed
         result += mixed
@@ -257,7 +257,7 @@ def encode_reply(code: int, request: Packet, secret: bytes, attributes: Iterable
     """Build the reply to a request, as ``encode_request`` does; then the Response Authenticator seals it."""
     # RFC 3579 section 3.2: the Message-Authenticator of a reply is made over the Request Authenticator.
     signed = encode_request(code, request.identifier, request.authenticator, secret, attributes)
-    response_authenticator = _md5(signed + secret)
+    response_authenticator = md5(signed + secret)
     return signed[:4] + response_authenticator + signed[20:]
 
 
@@ -287,7 +287,7 @@ def verify_reply(request: bytes, reply: bytes, secret: bytes, *, signed: bool = 
     if answer.identifier != asked.identifier:
         raise BadMessageError("other_identifier")
     raw = answer.raw
-    expected = _md5(raw[:4] + asked.authenticator + raw[20:] + secret)
+    expected = md5(raw[:4] + asked.authenticator + raw[20:] + secret)
     if not hmac.compare_digest(expected, answer.authenticator):
         raise BadMessageError("wrong_response_authenticator")
     if not check_message_authenticator(answer, secret, asked.authenticator) and signed:
@@ -295,6 +295,7 @@ def verify_reply(request: bytes, reply: bytes, secret: bytes, *, signed: bool = 
     return answer.code
 
 
-def _md5(octets: bytes) -> bytes:
+def md5(octets: bytes) -> bytes:
+    """Return the MD5 of some octets."""
     # RFC 2865 prescribes MD5; usedforsecurity lets it run on hosts in FIPS mode.
     return hashlib.md5(octets, usedforsecurity=False).digest()

@@ -1,66 +1,19 @@
 """A synchronous client of the authority's integration plane, for the commands that manage people."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
-from typing_extensions import override
-from urllib3 import HTTPConnectionPool
-from urllib3.connection import HTTPConnection
 
+from pushgate.cli.unixhttp import UnixAdapter
 from pushgate.errors import PushgateError
 from pushgate.text import clean
 
 NATIVE_TYPE = "application/vnd.pushgate.v1+json"
 SECONDS = 10.0
 MAX_BODY = 1024 * 1024
-
-
-class UnixConnection(HTTPConnection):
-    """An HTTP connection over a unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=SECONDS)
-        self.path = path
-
-    @override
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(SECONDS)
-        self.sock.connect(self.path)
-
-
-class UnixPool(HTTPConnectionPool):
-    """The pool that requests wants around a connection."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self.path = path
-
-    @override
-    def _new_conn(self) -> UnixConnection:
-        return UnixConnection(self.path)
-
-
-class UnixAdapter(HTTPAdapter):
-    """Send every request of a session to one unix socket."""
-
-    def __init__(self, path: str) -> None:
-        self.unix_pool = UnixPool(path)
-        super().__init__()
-
-    @override
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:
-        return self.unix_pool
-
-    @override
-    def close(self) -> None:
-        self.unix_pool.close()
-        super().close()
 
 
 class AuthorityApi:

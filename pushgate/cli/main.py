@@ -7,6 +7,7 @@ import click
 
 from pushgate import __version__
 from pushgate.cli.check import check
+from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.serve import serve
@@ -20,7 +21,7 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-for command in (serve, check, demo, user, device, pending, watch, approve, deny):
+for command in (serve, check, reload, status, demo, user, device, pending, watch, approve, deny):
     cli.add_command(command)
 
 

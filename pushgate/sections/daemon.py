@@ -1,5 +1,6 @@
 """What holds for every login and for the daemon itself."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -16,6 +17,12 @@ class LoginSettings(Section):
         5, ge=1, le=100, description="Pushes of one user in five minutes that nobody approves; then only codes help."
     )
     max_pending_per_user: int = Field(20, ge=1, le=1000, description="The same of one user, so that none fills it all.")
+
+
+class ControlSettings(Section):
+    """The daemon's own socket, for ``pushgate reload`` and ``pushgate status``."""
+
+    socket: AbsolutePath = Path("/run/pushgate/control.sock")
 
 
 class AuditSettings(Section):

@@ -349,9 +349,8 @@ async def test_strangers_silence_no_client() -> None:
     async with running() as gate:
         with capture_logs() as logs:
             for number in range(2000):
-                gate.server.receive_datagram(
-                    gate.server.sockets[0], Datagram(b"", (f"10.0.{number >> 8}.{number & 255}", 1), [])
-                )
+                stranger = Datagram(b"", (f"10.0.{number >> 8}.{number & 255}", 1), [])
+                gate.server.find_client(gate.server.sockets[0], stranger, gate.server.receive_datagram)
             await gate.send(b"too short")
         assert [line["reason"] for line in logs] == ["unknown_client"] * STRANGER_LINES + ["too_short"]
 
