@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from pushgate.errors import ConfigurationError, PushgateError
 from radius_server.presets import GENERIC, Preset
+from radius_server.reply_rules import ReplyRule
 from radius_server.wire import MessageAuthenticatorMode
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -65,6 +66,8 @@ class Client:
     eap_gtc: bool = False
     abandon: bool = False
     """Withdraw a login whose NAS has stopped to send it again, where its rhythm is known."""
+    reply_rules: tuple[ReplyRule, ...] = ()
+    """What an Access-Accept carries; a later rule replaces what an earlier one says."""
 
     @property
     def attempt_group(self) -> str:
