@@ -1,20 +1,24 @@
 """Attributes by name and type, as the shipped dictionary defines them; the only place that knows pyrad.
 
-pyrad reads the dictionary and decodes single values. Its packet decoder is not used: it accepts what
+pyrad reads the dictionary, and decodes and encodes single values. Its packet decoder is not used: it accepts what
 ``wire`` must refuse, and its tolerant handling of octets would make different passwords equal.
 """
 
 import functools
 import importlib.resources
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pyrad.dictionary import Dictionary
-from pyrad.tools import DecodeAttr
+from pyrad.tools import DecodeAttr, EncodeAttr
 
 from pushgate.errors import BadMessageError
-from radius_server.wire import Attributes, vendor_attributes
+from radius_server.wire import MAX_VALUE, Attributes, vendor_attributes
+
+FILES = ("radius.dictionary", "vendors.dictionary")
+VENDOR_OVERHEAD = 6
+"""Octets of a Vendor-Specific value before that of its one sub-attribute (RFC 2865 section 5.26)."""
 
 HIGHEST_TAG = 0x1F
 """RFC 2868 section 3: a first octet up to this one is a tag, not text."""
@@ -29,17 +33,22 @@ class Definition:
     """Vendor and number; vendor 0 stands for the RFCs."""
     type: str
     tagged: bool
+    values: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Numbers that have a name."""
 
 
 @functools.cache
 def load_definitions() -> dict[str, Definition]:
     """Read the shipped dictionary, once (about 2 ms)."""
-    with importlib.resources.files("radius_server").joinpath("dictionary/radius.dictionary").open() as file:
-        dictionary = Dictionary(file)
+    dictionary = Dictionary()
+    for name in FILES:
+        with importlib.resources.files("radius_server").joinpath("dictionary", name).open() as file:
+            dictionary.ReadDictionary(file)
     definitions = {}
     for name, attribute in dictionary.attributes.items():
         key = (dictionary.vendors.GetForward(attribute.vendor), attribute.code)
-        definitions[name] = Definition(name, key, attribute.type, attribute.has_tag)
+        values = {word: int.from_bytes(octets, "big") for word, octets in attribute.values.forward.items()}
+        definitions[name] = Definition(name, key, attribute.type, attribute.has_tag, values)
     return definitions
 
 
@@ -94,6 +103,51 @@ def decode_value(definition: Definition, value: bytes) -> str | int:
     except (ValueError, KeyError, AttributeError, struct.error) as error:
         raise BadMessageError("attribute_length", f"{definition.name} has {len(value)} octets") from error
     return decoded
+
+
+def encode_value(definition: Definition, value: str | int, tag: int = 0) -> bytes:
+    """Encode a value as its type wants it; 0 is no tag.
+
+    Raises:
+        ValueError: if it cannot be; the text says why, in lower case and without the attribute's name.
+    """
+    if tag and not definition.tagged:
+        raise ValueError("has no tags")
+    if not 0 <= tag <= HIGHEST_TAG:
+        raise ValueError(f"a tag is a number from 1 to {HIGHEST_TAG}")
+    octets = _encode_plain(definition, value)
+    if definition.tagged and definition.type == "integer":
+        # RFC 2868 section 3.1: the tag takes the place of the highest octet.
+        if octets[0]:
+            raise ValueError(f"{value!r} is more than three octets hold")
+        octets = bytes((tag,)) + octets[1:]
+    elif tag:
+        octets = bytes((tag,)) + octets
+    longest = MAX_VALUE - VENDOR_OVERHEAD if definition.key[0] else MAX_VALUE
+    if len(octets) > longest:
+        raise ValueError(f"has {len(octets)} octets, {longest} fit")
+    return octets
+
+
+def _encode_plain(definition: Definition, value: str | int) -> bytes:
+    if definition.type == "integer":
+        number = definition.values.get(value) if isinstance(value, str) else value
+        if number is None:
+            names = ", ".join(sorted(definition.values, key=definition.values.__getitem__))
+            raise ValueError(f"{value!r} is neither a number nor one of its words ({names or 'it has none'})")
+        value = number
+    elif not isinstance(value, str):
+        raise ValueError(f"{value!r} is a number, and text is wanted: put it in quotes")
+    elif definition.type in ("string", "octets"):
+        # Not pyrad's EncodeOctets: it reads "0x41" and "65" as the octet A. Hidden characters: radcli cuts at NUL.
+        if not value or not value.isprintable():
+            raise ValueError("is empty" if not value else "holds hidden characters")
+        return value.encode()
+    try:
+        octets: bytes = EncodeAttr(definition.type, value)
+    except (ValueError, TypeError, struct.error):
+        raise ValueError(f"{value!r} is not of type {definition.type}") from None
+    return octets
 
 
 def _decodable(values: Iterable[bytes]) -> Iterable[str]:

@@ -2,12 +2,13 @@
 
 import functools
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from pushgate.errors import ConfigurationError, PushgateError
 from radius_server.presets import GENERIC, Preset
+from radius_server.reply_rules import ReplyRule
 from radius_server.wire import MessageAuthenticatorMode
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -16,6 +17,8 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 REMEMBERED_ADDRESSES = 4096
 """Addresses whose text is parsed once; the same few NASes and people come again and again."""
 
+COMMON = ("secret", "message_authenticator", "limit_proxy_state", "status_server")
+"""What decides about a packet before its NAS-Identifier is believed: clients of one network have it in common."""
 
 Mode = Literal["direct", "hybrid", "challenge"]
 
@@ -63,6 +66,8 @@ class Client:
     eap_gtc: bool = False
     abandon: bool = False
     """Withdraw a login whose NAS has stopped to send it again, where its rhythm is known."""
+    reply_rules: tuple[ReplyRule, ...] = ()
+    """What an Access-Accept carries; a later rule replaces what an earlier one says."""
 
     @property
     def attempt_group(self) -> str:
@@ -71,34 +76,42 @@ class Client:
 
 
 class ClientTable:
-    """Finds the client of a source address."""
+    """Finds the client of a request: by its source address, then among those of one network by NAS-Identifier."""
 
     def __init__(self, clients: Sequence[Client]) -> None:
-        problems = []
-        # Longest prefix first; one dictionary per IP version and prefix length.
-        self.networks: dict[tuple[int, int], dict[int, Client]] = {}
+        """Sort the clients by network.
+
+        Raises:
+            ConfigurationError: where two cannot be told apart, or could not be before the packet is proved.
+        """
+        problems: list[PushgateError] = []
+        shared: dict[Network, dict[str, Client]] = {}
+        self.profiles: dict[Network, dict[str, Client]] = {}
         for client in clients:
-            network = plain_network(client.network)
-            same_size = self.networks.setdefault((network.version, network.prefixlen), {})
-            other = same_size.setdefault(int(network.network_address), client)
-            if other is not client:
-                problems.append(
-                    PushgateError(
-                        f"radius clients {other.name!r} and {client.name!r} have the same network {network}",
-                        "give each its own: which secret would hold?",
-                    )
-                )
             if not client.secret:
                 # RFC 2865 section 3: the secret MUST NOT be empty.
                 problems.append(
                     PushgateError(f"radius client {client.name!r} has an empty secret", "write a long random one")
                 )
+            profiles = shared.setdefault(plain_network(client.network), {})
+            problems.extend(_conflicts(profiles, client))
+            profiles.setdefault(client.nas_identifier, client)
+            # By the network as it was written, too: ``choose`` is asked with the client.
+            self.profiles[client.network] = profiles
         if problems:
             raise ConfigurationError(problems)
-        self.networks = dict(sorted(self.networks.items(), reverse=True))
+        # Longest prefix first; one dictionary per IP version and prefix length.
+        self.networks: dict[tuple[int, int], dict[int, Client]] = {}
+        for network in sorted(shared, key=lambda network: (network.version, network.prefixlen), reverse=True):
+            same_size = self.networks.setdefault((network.version, network.prefixlen), {})
+            profiles = shared[network]
+            same_size[int(network.network_address)] = profiles.get("") or next(iter(profiles.values()))
 
     def find(self, address: IPAddress) -> Client | None:
-        """Return the client of a source address in its plain form, None for a stranger."""
+        """Return a client of a source address in its plain form, None for a stranger.
+
+        It is good for proving the packet; ``choose`` says whose rules hold.
+        """
         number = int(address)
         for (version, length), clients in self.networks.items():
             if version != address.version:
@@ -108,6 +121,40 @@ class ClientTable:
             if client is not None:
                 return client
         return None
+
+    def choose(self, client: Client, nas_identifier: str | None) -> Client | None:
+        """Return the client of a proved packet among those of one network.
+
+        Args:
+            client: What ``find`` returned.
+            nas_identifier: What the NAS calls itself in the packet, if it does.
+
+        Returns:
+            The one with exactly this name, else the one without a name, else None.
+        """
+        profiles = self.profiles[client.network]
+        return profiles.get(nas_identifier or "") or profiles.get("")
+
+
+def _conflicts(others: Mapping[str, Client], client: Client) -> Iterator[PushgateError]:
+    """Yield what keeps a client from sharing its network with those that are there."""
+    network = plain_network(client.network)
+    twin = others.get(client.nas_identifier)
+    if twin is not None:
+        what = f" and nas_identifier {client.nas_identifier!r}" if client.nas_identifier else ""
+        yield PushgateError(
+            f"radius clients {twin.name!r} and {client.name!r} have the same network {network}{what}",
+            "give each its own network, or its own nas_identifier",
+        )
+        return
+    for other in others.values():
+        for key in COMMON:
+            if getattr(other, key) != getattr(client, key):
+                yield PushgateError(
+                    f"radius clients {other.name!r} and {client.name!r} of network {network} differ in {key}",
+                    "give them the same: a packet is proved before its NAS-Identifier is believed",
+                )
+        return  # the others have been compared with each other
 
 
 @functools.lru_cache(REMEMBERED_ADDRESSES)
