@@ -5,9 +5,17 @@ from pushgate.decision import Decision
 from pushgate.errors import BadMessageError
 from radius_server.counters import Counters, DropLog
 from radius_server.link import Exchange
-from radius_server.replies import ChallengeText, encode_answer, encode_challenge, encode_eap_question
+from radius_server.replies import (
+    ChallengeText,
+    encode_answer,
+    encode_challenge,
+    encode_eap_question,
+    size_of_accept,
+)
+from radius_server.reply_rules import attributes_for
 from radius_server.schemes import Refusal
 from radius_server.timing import Rhythms
+from radius_server.wire import MAX_PACKET, Attributes
 
 
 class Outbox:
@@ -19,9 +27,24 @@ class Outbox:
     def reply(self, exchange: Exchange, answer: Decision | Refusal) -> None:
         """Accept or reject."""
         try:
-            self.send(exchange, encode_answer(exchange, answer))
+            self.send(exchange, encode_answer(exchange, *self.grant(exchange, answer)))
         except BadMessageError as error:
             self.drop(exchange, error)
+
+    def grant(self, exchange: Exchange, answer: Decision | Refusal) -> tuple[Decision | Refusal, Attributes]:
+        """Add what an accepted session is given; who cannot be given it is not let in."""
+        if isinstance(answer, Refusal) or not answer.accept:
+            return answer, ()
+        try:
+            granted = attributes_for(exchange.client.reply_rules, answer)
+            if size_of_accept(exchange, granted) <= MAX_PACKET:
+                return answer, granted
+            reason = "packet_too_long"
+        except BadMessageError as error:
+            reason = error.reason
+        refusal = Refusal("reply_attributes", f"{reason}; see the audit record {answer.audit_id}")
+        self.drops.note_refusal(exchange.client.name, refusal, self.clock.now())
+        return refusal, ()
 
     def challenge(self, exchange: Exchange, text: ChallengeText) -> None:
         """Ask the person at the NAS."""

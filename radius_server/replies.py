@@ -69,7 +69,7 @@ def encode_answer(exchange: Exchange, answer: Decision | Refusal, granted: Attri
         return _encode(ACCESS_REJECT, exchange, [*shown, *answer.attributes])
     if answer.accept:
         shown = _shown(exchange, answer.message, EAP_SUCCESS_CODE)
-        return _encode(ACCESS_ACCEPT, exchange, [*shown, *granted], must_fit=bool(granted))
+        return _encode(ACCESS_ACCEPT, exchange, shown, granted)
     return _encode(ACCESS_REJECT, exchange, _shown(exchange, answer.message, EAP_FAILURE_CODE))
 
 
@@ -87,7 +87,7 @@ def encode_challenge(exchange: Exchange, text: ChallengeText) -> bytes:
     # RFC 2869 section 5.10: 1 lets the NAS show what is typed.
     prompt = (PROMPT, int(text.echo).to_bytes(4, "big"))
     extras = [timeout] if exchange.eap_identifier is not None else [timeout, prompt]
-    return _encode(ACCESS_CHALLENGE, exchange, [*shown, (STATE, text.state), *extras], must_fit=True)
+    return _encode(ACCESS_CHALLENGE, exchange, (), [*shown, (STATE, text.state), *extras])
 
 
 def encode_eap_question(exchange: Exchange, message: bytes, state: bytes) -> bytes:
@@ -96,7 +96,13 @@ def encode_eap_question(exchange: Exchange, message: bytes, state: bytes) -> byt
     Raises:
         BadMessageError: if the Proxy-States that must be copied leave no room.
     """
-    return _encode(ACCESS_CHALLENGE, exchange, [*eap_attributes(message), (STATE, state)], must_fit=True)
+    return _encode(ACCESS_CHALLENGE, exchange, (), [*eap_attributes(message), (STATE, state)])
+
+
+def size_of_accept(exchange: Exchange, granted: Attributes) -> int:
+    """Return the octets of an Access-Accept that needs no Reply-Message to be understood."""
+    states = [(PROXY_STATE, value) for value in exchange.request.packet.values(PROXY_STATE)]
+    return OVERHEAD + len(encode_attributes(states)) + len(encode_attributes(granted))
 
 
 def takes_its_time(decision: Decision) -> bool:
@@ -122,11 +128,13 @@ def _shown(exchange: Exchange, message: str, eap_code: int) -> list[tuple[int, b
     return eap_attributes(eap_packet(eap_code, exchange.eap_identifier))
 
 
-def _encode(code: int, exchange: Exchange, optional: Sequence[tuple[int, bytes]], *, must_fit: bool = False) -> bytes:
+def _encode(
+    code: int, exchange: Exchange, optional: Sequence[tuple[int, bytes]], needed: Sequence[tuple[int, bytes]] = ()
+) -> bytes:
     request = exchange.request.packet
     # RFC 2865 section 5.33: every Proxy-State, unmodified and in order.
-    attributes = [(PROXY_STATE, value) for value in request.values(PROXY_STATE)]
-    room = (MAX_PACKET if code == ACCESS_ACCEPT else MAX_SHORT) - OVERHEAD - len(encode_attributes(attributes))
-    if must_fit or len(encode_attributes(optional)) <= room:
-        attributes += optional
-    return encode_reply(code, request, exchange.client.secret, attributes)
+    states = [(PROXY_STATE, value) for value in request.values(PROXY_STATE)]
+    longest = MAX_PACKET if code == ACCESS_ACCEPT else MAX_SHORT
+    room = longest - OVERHEAD - len(encode_attributes(states)) - len(encode_attributes(needed))
+    shown = optional if len(encode_attributes(optional)) <= room else ()
+    return encode_reply(code, request, exchange.client.secret, [*states, *shown, *needed])

@@ -18,7 +18,7 @@ from radius_server.duplicates import DuplicateTable
 from radius_server.link import Exchange, Link, Request
 from radius_server.status import StatusResponder
 from radius_server.udp import Datagram, UdpLink, UdpSocket
-from radius_server.wire import STATUS_SERVER, check_request, parse
+from radius_server.wire import NAS_IDENTIFIER, STATUS_SERVER, Packet, check_request, parse
 
 RECENT_REPLIES = 20_000
 """Replies kept for retransmissions, beside the packets in flight: 30 s of 650 logins a second."""
@@ -148,8 +148,16 @@ class RadiusServer:
         except BadMessageError as error:
             self.drops.drop(client.name, error.reason, now, str(source))
             return
-        request = Request(packet, client, signed, source, datagram.local())
+        profile = self.clients.choose(client, nas_identifier(packet))
+        if profile is None:
+            self.drops.drop(client.name, "unknown_nas_identifier", now, str(source))
+            return
+        request = Request(packet, profile, signed, source, datagram.local())
         self.take(UdpLink(sock, datagram), self.duplicates, request, now)
+
+    def replace_clients(self, clients: ClientTable) -> None:
+        """Exchange the clients; logins that are pending are answered under the secret that they came with."""
+        self.clients = clients
 
     def take(self, link: Link, table: DuplicateTable[Exchange], request: Request, now: float) -> None:
         """Answer a probe, hand everything else to the desk."""
@@ -171,3 +179,9 @@ class RadiusServer:
             return
         self.counters.status_replies += 1
         link.send(reply)
+
+
+def nas_identifier(packet: Packet) -> str | None:
+    """Return what the NAS calls itself, if it does."""
+    names = packet.values(NAS_IDENTIFIER)
+    return names[0].decode("utf-8", "replace") if names else None

@@ -37,7 +37,7 @@ from tests.support.radius import (
 )
 
 VPN = Client("vpn", ip_network("127.0.0.0/8"), SECRET)
-VECTORS = Client("vectors", ip_network("127.0.0.0/8"), vectors.SECRET, "off")
+VECTORS = Client("vectors", ip_network("127.0.0.0/8"), vectors.SECRET, message_authenticator="off")
 UNKNOWN_USER = Decision(accept=False, reason=Reason.UNKNOWN_USER, audit_id="a3")
 
 
