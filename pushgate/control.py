@@ -3,7 +3,8 @@
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ Report = Mapping[str, Any]
 class Control:
     """Serves two calls over HTTP: ``POST /reload`` and ``GET /status``; each answers with a JSON object."""
 
-    def __init__(self, path: Path, reload: Callable[[], Report], status: Callable[[], Report]) -> None:
+    def __init__(self, path: Path, reload: Callable[[], Awaitable[Report]], status: Callable[[], Report]) -> None:
         """Take the socket's path and what answers the calls.
 
         Args:
@@ -66,7 +67,7 @@ class Control:
     async def answer_reload(self, _: web.Request) -> web.Response:
         """Reload, and say what has changed or what is wrong."""
         try:
-            return web.json_response({"ok": True, **self.reload()})
+            return web.json_response({"ok": True, **await self.reload()})
         except ConfigurationError as error:
             problems = [{"message": problem.message, "hint": problem.hint} for problem in error.problems]
             return web.json_response({"ok": False, "problems": problems}, status=409)
@@ -102,4 +103,6 @@ def remove_dead(path: Path) -> None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            path.unlink()
+            # Also what connecting to a plain file says.
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
