@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -45,9 +44,8 @@ async def ask(path: Path, request: str) -> tuple[int, Any]:
     """Send one HTTP request; return the status and the JSON of the answer."""
     async with asyncio.timeout(5):
         reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(
-            f"{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
-        )
+        headers = "Host: localhost\r\nConnection: close\r\nContent-Length: 0"
+        writer.write(f"{request} HTTP/1.1\r\n{headers}\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()
@@ -135,4 +133,4 @@ async def test_a_folder_of_everybodys_is_refused(private_folder: Path) -> None:
     with pytest.raises(ConfigurationError):
         async with controlling(folder / "control.sock"):
             pass
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []
