@@ -14,6 +14,7 @@ from push_authority.server import Authority, AuthorityOptions
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
+from pushgate.build_radius import build_rules, read_clients, warn_about
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import check_socket_folder, read_secret, read_trusted
@@ -24,16 +25,13 @@ from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.provider import LoginTcSettings
-from pushgate.sections.radius import SAMPLE_SECRETS, RadiusClient, RadiusSettings
+from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
-from radius_server.clients import Client, ClientTable
+from radius_server.clients import ClientTable
 from radius_server.desk import DeskOptions
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
-
-SHORT_SECRET = 12
-"""Octets; a secret of no more can be guessed from one packet (draft-ietf-radext-deprecating-radius section 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +173,8 @@ def build_policy(settings: Settings) -> Policy:
     """Collect the rule of each service that the configuration names."""
     named = dict(settings.pam.services) if settings.pam else {}
     rules = {name: Rule(service.if_unreachable == "accept") for name, service in named.items()}
-    for client in settings.radius.clients if settings.radius else ():
-        rules[client.name] = Rule(client.if_unreachable == "accept")
+    if settings.radius is not None:
+        rules |= build_rules(settings.radius)
     for name, rule in rules.items():
         if rule.accept_if_unreachable:
             log.warning("fails_open", service=name, hint="people get in while the provider cannot be reached")
@@ -199,6 +197,7 @@ def build_radius(
     radius: RadiusSettings, settings: Settings, authenticator: Authenticator, clock: Clock
 ) -> RadiusServer:
     """Build the RADIUS front end; reads the shared secrets."""
+    warn_about(radius)
     options = RadiusOptions(
         listen=[(address.host, address.port) for address in radius.listen],
         receive_buffer=radius.receive_buffer,
@@ -209,42 +208,7 @@ def build_radius(
             max_pending_per_client=radius.max_pending_per_client,
         ),
     )
-    return RadiusServer(options, read_clients(radius.clients), authenticator, clock)
-
-
-def read_clients(clients: list[RadiusClient]) -> list[Client]:
-    """Read each client's shared secret.
-
-    Raises:
-        ConfigurationError: naming every secret that cannot be used.
-    """
-    problems: list[PushgateError] = []
-    ready: list[Client] = []
-    for client in clients:
-        try:
-            secret = read_secret(client.secret_file)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
-            continue
-        if secret in SAMPLE_SECRETS:
-            problems.append(
-                PushgateError(f"{client.secret_file}: holds a secret out of a manual", "openssl rand -hex 32 makes one")
-            )
-        if len(secret) <= SHORT_SECRET:
-            log.warning("short_secret", client=client.name, hint="use 16 characters or more")
-        ready.append(
-            Client(
-                name=client.name,
-                network=client.address,
-                secret=secret,
-                message_authenticator=client.message_authenticator,
-                limit_proxy_state=client.limit_proxy_state,
-                status_server=client.status_server,
-            )
-        )
-    if problems:
-        raise ConfigurationError(problems)
-    return ready
+    return RadiusServer(options, read_clients(radius), authenticator, clock)
 
 
 def check_files(settings: Settings) -> list[PushgateError]:
@@ -255,7 +219,8 @@ def check_files(settings: Settings) -> list[PushgateError]:
     problems: list[PushgateError] = []
     if settings.radius is not None:
         try:
-            ClientTable(read_clients(settings.radius.clients))
+            warn_about(settings.radius)
+            ClientTable(read_clients(settings.radius))
         except ConfigurationError as error:
             problems.extend(error.problems)
     if settings.provider is not None:

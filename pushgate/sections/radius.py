@@ -1,47 +1,48 @@
 """The RADIUS front end: where it listens, and the appliances that may ask."""
 
-from typing import Annotated, Literal
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from .common import AbsolutePath, IfUnreachable, ListenAddress, Name, Network, Seconds, Section, yaml_word
-
-SAMPLE_SECRETS = {b"testing123", b"secret", b"radius", b"xyzzy5461"}
-"""Secrets out of manuals and RFCs: everybody knows them."""
-
-
-class RadiusClient(Section):
-    """A NAS, or a network of them, that shares one secret."""
-
-    name: Name
-    address: Network
-    secret_file: AbsolutePath
-    message_authenticator: Annotated[Literal["required", "auto", "off"], BeforeValidator(yaml_word)] = "auto"
-    limit_proxy_state: bool = True
-    status_server: bool = True
-    if_unreachable: IfUnreachable = "deny"
+from .common import AbsolutePath, ListenAddress, Seconds, Section
+from .radius_client import RadiusClient, ReplyRuleSettings
 
 
 class RadiusSettings(Section):
     """The RADIUS front end."""
 
     listen: list[ListenAddress] = Field(min_length=1, max_length=16)
+    accounting_listen: list[ListenAddress] = Field([], max_length=16)
     first_factor: Literal["none"] = Field(
-        description="Who checks the password. none: the field must be empty or the word push."
+        description="Who checks the password. none: the field must be empty or hold a factor."
     )
     answer_within: Seconds = Field(
         28, ge=1, le=300, description="Seconds after which the NAS must have its answer (RFC 5080 clients wait 30 s)."
     )
     max_pending_per_client: int = Field(500, ge=1, le=100_000)
     receive_buffer: int = Field(4 * 1024 * 1024, ge=65_536, le=256 * 1024 * 1024)
+    state_folder: AbsolutePath | None = Field(None, description="Where is kept who has signed its requests.")
+    reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
     clients: list[RadiusClient] = Field(min_length=1, max_length=10_000)
 
     @model_validator(mode="after")
     def check(self) -> "RadiusSettings":
-        """Refuse two clients of one name or one network: which secret would hold?"""
-        for what in ("name", "address"):
-            values = [getattr(client, what) for client in self.clients]
-            twice = {str(value) for value in values if values.count(value) > 1}
+        """Refuse two clients that nothing tells apart: which secret would hold?"""
+        names = [client.name for client in self.clients]
+        for what, values in (("name", names), ("address", list(self.places()))):
+            twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"two clients have the same {what}: {', '.join(sorted(twice))}")
+        both = {f"{address.host}:{address.port}" for address in self.listen if address.port}
+        both &= {f"{address.host}:{address.port}" for address in self.accounting_listen}
+        if both:
+            raise ValueError(f"listen and accounting_listen share {', '.join(sorted(both))}")
         return self
+
+    def places(self) -> Iterator[str]:
+        """Yield for each client what finds it: a network, and a name within it."""
+        for client in self.clients:
+            for network in client.address:
+                yield f"{network} {client.nas_identifier}" if client.nas_identifier else str(network)

@@ -1,14 +1,23 @@
 """``pushgate check``."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from pushgate.cli.check import check
 from pushgate.errors import ConfigurationError
 from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> Iterator[None]:
+    """Undo what the command says about logging."""
+    yield
+    structlog.reset_defaults()
 
 
 def faults(path: Path) -> list[str]:
@@ -22,7 +31,7 @@ def test_a_good_configuration_is_said_to_be_ok(private_folder: Path) -> None:
     """An administrator with a complete configuration is told which parts it runs."""
     path = write_config(private_folder, PROVIDER, RADIUS)
     result = CliRunner().invoke(check, ["--config", str(path)])
-    assert (result.exit_code, result.output) == (0, f"{path}: ok, runs radius\n")
+    assert (result.exit_code, result.stdout) == (0, f"{path}: ok, runs radius\n")
 
 
 def test_every_file_is_tried(private_folder: Path) -> None:
@@ -98,3 +107,11 @@ def test_json_lists_the_problems(private_folder: Path) -> None:
     assert result.exit_code == 1
     answer = json.loads(result.output)
     assert (answer["ok"], len(answer["problems"])) == (False, 1)
+
+
+def test_warnings_do_not_disturb_a_script(private_folder: Path) -> None:
+    """A script that reads JSON gets nothing else on standard output; what is only unwise goes to standard error."""
+    path = write_config(private_folder, PROVIDER, RADIUS, radius_secret="abc123")
+    result = CliRunner().invoke(check, ["--json", "--config", str(path)])
+    assert json.loads(result.stdout) == {"file": str(path), "ok": True, "problems": []}
+    assert [event in result.stderr for event in ("short_secret", "signers_not_kept")] == [True, True]

@@ -23,3 +23,31 @@ def test_a_required_first_factor_is_not_guessed(private_folder: Path) -> None:
     """A RADIUS section without first_factor does not start with a default."""
     text = GOOD.replace("  first_factor: none\n", "")
     assert faults(private_folder, text) == ["pushgate.yaml:6: radius.first_factor: required key is missing"]
+
+
+def test_equal_names_are_refused(private_folder: Path) -> None:
+    """Two clients of one name would make the rules a matter of luck."""
+    second = "    - {name: vpn, address: 192.0.3.0/24, secret_file: /etc/pushgate/two.secret}\n"
+    assert faults(private_folder, GOOD.replace("pam:\n", second + "pam:\n")) == [
+        "pushgate.yaml:6: radius: two clients have the same name: vpn"
+    ]
+
+
+def test_one_network_may_have_clients_of_several_names(private_folder: Path) -> None:
+    """Clients of one network that differ by NAS-Identifier are two clients."""
+    second = "    - {name: two, address: 192.0.2.0/24, nas_identifier: x, secret_file: /etc/pushgate/vpn.secret}\n"
+    text = GOOD.replace("pam:\n", second + "pam:\n")
+    settings = load(private_folder, text)
+    assert settings.radius is not None
+    assert len(settings.radius.clients) == 2
+    third = second.replace("two,", "three,")
+    assert faults(private_folder, text.replace("pam:\n", third + "pam:\n")) == [
+        "pushgate.yaml:6: radius: two clients have the same address: 192.0.2.0/24 x"
+    ]
+
+
+def test_accounting_has_a_port_of_its_own(private_folder: Path) -> None:
+    """An administrator who lets both kinds of requests come to one port is told before the start."""
+    text = GOOD.replace("  first_factor", '  accounting_listen: ["[::1]:1812"]\n  first_factor')
+    assert faults(private_folder, text) == ["pushgate.yaml:6: radius: listen and accounting_listen share ::1:1812"]
+    assert load(private_folder, text.replace('["[::1]:1812"]', '["[::1]:1813"]')).radius is not None
