@@ -9,17 +9,24 @@ from pushgate.files import read_secret, read_trusted
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.ldap_session import Address, Directory, filter_fault
+from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections import firstfactor as sections
+from pushgate.sections.radius import SAMPLE_SECRETS
+from radius_server.attributes import load_definitions
 
 
-def build_first_factor(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:
+def build_first_factor(settings: sections.LdapFirstFactor | sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:
     """Build the first factor that a section names; nothing is connected yet.
 
     Raises:
         ConfigurationError: with everything about it that cannot be used.
     """
-    return build_ldap(settings, clock)
+    match settings:
+        case sections.LdapFirstFactor():
+            return build_ldap(settings, clock)
+        case sections.RadiusFirstFactor():
+            return build_radius(settings, clock)
 
 
 def build_ldap(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:
@@ -52,6 +59,51 @@ def build_ldap(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:
         group_base_dn=settings.group_base_dn,
     )
     return LdapFirstFactor(addresses, directory, clock, timeout=settings.timeout, threads=settings.threads)
+
+
+def build_radius(settings: sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:
+    """Build the first factor ``radius``; reads its secrets and looks its attributes up.
+
+    Raises:
+        ConfigurationError: naming each file and attribute that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    upstreams = [
+        Upstream(
+            server.host,
+            server.port,
+            read_into(server.secret_file, problems),
+            require_message_authenticator=server.message_authenticator == "required",
+        )
+        for server in settings.servers
+    ]
+    problems += [
+        PushgateError(f"{server.secret_file}: holds a secret out of a manual", "openssl rand -hex 32 makes one")
+        for server, upstream in zip(settings.servers, upstreams, strict=True)
+        if upstream.secret.value in SAMPLE_SECRETS
+    ]
+    relay = [attribute_of(name, problems) for name in settings.relay]
+    if problems:
+        raise ConfigurationError(problems)
+    return RadiusFirstFactor(
+        upstreams,
+        clock,
+        timeout=settings.timeout,
+        tries=settings.tries,
+        relay=relay,
+        threads=settings.threads,
+    )
+
+
+def attribute_of(name: str, problems: list[PushgateError]) -> Attribute:
+    """Look an attribute up that is to be relayed; what is wrong goes to ``problems``."""
+    definition = load_definitions().get(name)
+    if definition is None:
+        problems.append(PushgateError(f"relay: {name!r} is not in the dictionary", "check its spelling"))
+        return 0, 0
+    if definition.key in NEVER_RELAYED:
+        problems.append(PushgateError(f"relay: {name} cannot be relayed: {NEVER_RELAYED[definition.key]}", "remove it"))
+    return definition.key
 
 
 def read_into(path: Path, problems: list[PushgateError]) -> Secret:

@@ -1,6 +1,6 @@
 """Which server is asked first: in the order of the configuration, those that just failed last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 from pushgate.clock import Clock
@@ -24,6 +24,15 @@ class Failover(Generic[Server]):
         avoided = [now - failed_at < AVOID_SECONDS for failed_at in self.failed_at]
         ranks = sorted(range(len(self.servers)), key=lambda index: avoided[index])
         return [self.servers[index] for index in ranks]
+
+    def turns(self, seconds: float, deadline: float) -> Iterator[tuple[Server, float]]:
+        """Give each server and its seconds: at most these, and a fair share of what is left until the deadline."""
+        servers = self.order()
+        for position, server in enumerate(servers):
+            left = deadline - self.clock.now()
+            if left <= 0:
+                return
+            yield server, min(seconds, left / (len(servers) - position))
 
     def note_failure(self, server: Server) -> None:
         """Ask this server last for a while."""

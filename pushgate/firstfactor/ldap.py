@@ -39,10 +39,7 @@ class LdapFirstFactor(FirstFactor):
         if refused is not None:
             return refused
         outcome: Checked = Failed(FailureKind.UNAVAILABLE, asked=False, detail="no time left")
-        for address in self.failover.order():
-            seconds = min(self.timeout, deadline - self.clock.now())
-            if seconds <= 0:
-                break
+        for address, seconds in self.failover.turns(self.timeout, deadline):
             session = LdapSession(address, self.directory, login.user, password, seconds)
             try:
                 outcome = await self.threads.run(session, self.clock.now() + seconds)

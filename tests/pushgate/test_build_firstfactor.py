@@ -12,6 +12,8 @@ from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.firstfactor.ldap import LdapFirstFactor
+from pushgate.firstfactor.radius import RadiusFirstFactor, Upstream
+from pushgate.login import Secret
 from pushgate.sections.firstfactor import FirstFactorSettings
 from tests.support.certificates import TestAuthority
 
@@ -97,4 +99,43 @@ def test_every_fault_of_a_directory_is_named_at_once(private_folder: Path) -> No
         "gone.pem",
         "user_filter",
         "group_filter",
+    ]
+
+
+def radius(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Two upstream servers whose secrets are in a folder."""
+    for name in ("one", "two"):
+        path = folder / f"{name}.secret"
+        path.write_text(f"the secret of server {name}\n")
+        path.chmod(0o600)
+    servers: list[dict[str, Any]] = [
+        {"host": "radius1.example.org", "secret_file": str(folder / "one.secret")},
+        {"host": "::1", "port": 1645, "secret_file": str(folder / "two.secret"), "message_authenticator": "auto"},
+    ]
+    return {"type": "radius", "servers": servers, "relay": ["Class", "Filter-Id", "Cisco-AVPair"]} | changes
+
+
+async def test_upstream_servers_have_their_secrets(private_folder: Path) -> None:
+    """An administrator's servers are asked in order, each under its secret; replies must be signed unless said."""
+    factor = build(radius(private_folder))
+    assert isinstance(factor, RadiusFirstFactor)
+    assert factor.failover.servers == (
+        Upstream("radius1.example.org", 1812, Secret(b"the secret of server one"), True),
+        Upstream("::1", 1645, Secret(b"the secret of server two"), False),
+    )
+    assert factor.relay == ((0, 25), (0, 11), (9, 1))
+    await factor.close()
+
+
+def test_every_fault_of_upstream_servers_is_named_at_once(private_folder: Path) -> None:
+    """An administrator who got several things wrong reads all of them."""
+    section = radius(private_folder, relay=["Filter-Id", "Filter-Ib", "State", "User-Password"])
+    (private_folder / "one.secret").write_text("testing123\n")
+    (private_folder / "two.secret").unlink()
+    assert [fault.replace(f"{private_folder}/", "") for fault in faults(section)] == [
+        "two.secret: cannot be read (no such file or directory)",
+        "one.secret: holds a secret out of a manual",
+        "relay: 'Filter-Ib' is not in the dictionary",
+        "relay: State cannot be relayed: it belongs to the exchange with the upstream server",
+        "relay: User-Password cannot be relayed: it is a request's",
     ]

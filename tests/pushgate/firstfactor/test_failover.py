@@ -34,3 +34,19 @@ async def test_an_answer_clears_a_server(fake_clock: FakeClock) -> None:
     failover.note_failure("a")
     failover.note_answer("a")
     assert failover.order() == ["a", "b"]
+
+
+async def test_each_server_gets_its_share_of_the_time(fake_clock: FakeClock) -> None:
+    """A login with little time left does not spend all of it on the first server."""
+    turns = Failover(["a", "b"], fake_clock).turns(5.0, fake_clock.now() + 6.0)
+    assert next(turns) == ("a", 3.0)
+    await fake_clock.advance(1)
+    assert next(turns) == ("b", 5.0)
+
+
+async def test_nobody_is_asked_after_the_deadline(fake_clock: FakeClock) -> None:
+    """A login whose time is over asks no further server."""
+    turns = Failover(["a", "b"], fake_clock).turns(5.0, fake_clock.now() + 6.0)
+    next(turns)
+    await fake_clock.advance(6)
+    assert list(turns) == []
