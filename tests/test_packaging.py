@@ -80,7 +80,7 @@ def test_there_are_units() -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_verifies(unit: Path, tmp_path: Path) -> None:
-    """The tool of systemd has nothing to say against a unit."""
+    """The tool of systemd has nothing to say against a unit; what it says about other packages' units is not ours."""
     # systemd-analyze refuses a unit whose program is not installed: a copy starts one that is.
     copy = tmp_path / unit.name
     text, count = re.subn(
@@ -88,7 +88,7 @@ def test_unit_verifies(unit: Path, tmp_path: Path) -> None:
     )
     assert count == 1
     copy.write_text(text)
-    result = analyze("verify", "--man=no", str(copy))
+    result = analyze("verify", "--man=no", "--recursive-errors=no", str(copy))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 

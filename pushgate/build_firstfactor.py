@@ -1,0 +1,132 @@
+"""The configuration of a first factor becomes one that runs: secrets are read, every fault is collected."""
+
+import ssl
+from pathlib import Path
+
+from pushgate.clock import Clock
+from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.files import read_secret, read_trusted
+from pushgate.firstfactor.base import FirstFactor
+from pushgate.firstfactor.ldap import LdapFirstFactor
+from pushgate.firstfactor.ldap_session import Address, Directory, filter_fault
+from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
+from pushgate.login import Secret
+from pushgate.sections import firstfactor as sections
+from pushgate.sections.radius import SAMPLE_SECRETS
+from radius_server.attributes import load_definitions
+
+
+def build_first_factor(settings: sections.LdapFirstFactor | sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:
+    """Build the first factor that a section names; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: with everything about it that cannot be used.
+    """
+    match settings:
+        case sections.LdapFirstFactor():
+            return build_ldap(settings, clock)
+        case sections.RadiusFirstFactor():
+            return build_radius(settings, clock)
+
+
+def build_ldap(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:
+    """Build the first factor ``ldap``; reads its password and certificates.
+
+    Raises:
+        ConfigurationError: naming each file and filter that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    password = read_into(settings.bind_password_file, problems)
+    context = tls_context(settings.ca_file, problems)
+    for key in ("user_filter", "group_filter"):
+        text = getattr(settings, key)
+        fault = filter_fault(text) if text else ""
+        if fault:
+            problems.append(PushgateError(f"{key} {text!r}: {fault}", "RFC 4515 has the form, as in (uid={user})"))
+    if problems:
+        raise ConfigurationError(problems)
+    addresses = [
+        Address(server.host, server.port, server.ldaps, context if server.ldaps or not settings.plaintext else None)
+        for server in settings.servers
+    ]
+    directory = Directory(
+        bind_dn=settings.bind_dn,
+        bind_password=password,
+        base_dn=settings.base_dn,
+        user_filter=settings.user_filter,
+        group_attribute=settings.group_attribute,
+        group_filter=settings.group_filter,
+        group_base_dn=settings.group_base_dn,
+    )
+    return LdapFirstFactor(addresses, directory, clock, timeout=settings.timeout, threads=settings.threads)
+
+
+def build_radius(settings: sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:
+    """Build the first factor ``radius``; reads its secrets and looks its attributes up.
+
+    Raises:
+        ConfigurationError: naming each file and attribute that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    upstreams = [
+        Upstream(
+            server.host,
+            server.port,
+            read_into(server.secret_file, problems),
+            require_message_authenticator=server.message_authenticator == "required",
+        )
+        for server in settings.servers
+    ]
+    problems += [
+        PushgateError(f"{server.secret_file}: holds a secret out of a manual", "openssl rand -hex 32 makes one")
+        for server, upstream in zip(settings.servers, upstreams, strict=True)
+        if upstream.secret.value in SAMPLE_SECRETS
+    ]
+    relay = [attribute_of(name, problems) for name in settings.relay]
+    if problems:
+        raise ConfigurationError(problems)
+    return RadiusFirstFactor(
+        upstreams,
+        clock,
+        timeout=settings.timeout,
+        tries=settings.tries,
+        relay=relay,
+        threads=settings.threads,
+    )
+
+
+def attribute_of(name: str, problems: list[PushgateError]) -> Attribute:
+    """Look an attribute up that is to be relayed; what is wrong goes to ``problems``."""
+    definition = load_definitions().get(name)
+    if definition is None:
+        problems.append(PushgateError(f"relay: {name!r} is not in the dictionary", "check its spelling"))
+        return 0, 0
+    if definition.key in NEVER_RELAYED:
+        problems.append(PushgateError(f"relay: {name} cannot be relayed: {NEVER_RELAYED[definition.key]}", "remove it"))
+    return definition.key
+
+
+def read_into(path: Path, problems: list[PushgateError]) -> Secret:
+    """Read a secret; what is wrong goes to ``problems``."""
+    try:
+        return Secret(read_secret(path))
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return Secret(b"")
+
+
+def tls_context(ca_file: Path | None, problems: list[PushgateError]) -> ssl.SSLContext:
+    """Trust one CA, or those of the system; certificates and host names are always checked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            # Not create_default_context(cadata=...): of an empty file it makes trust in every CA of the system.
+            context.load_verify_locations(cadata=read_trusted(ca_file, secret=False, limit=1024 * 1024).decode("ascii"))
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    except (ssl.SSLError, ValueError):
+        problems.append(PushgateError(f"{ca_file}: holds no certificates in PEM form", "give the CA's certificate"))
+    return context
