@@ -1,8 +1,9 @@
 """Beginning a session: who is asked, whether there is room, and what the person will see."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from push_authority import numbers
 from push_authority.apikeys import ApiKey
 from push_authority.context import Asker, Context, build_ctx
 from push_authority.devices import devices_of
@@ -35,6 +36,10 @@ class Question:
     """Seconds that it may stay pending."""
     has_code: bool = False
     """A typed code came along; there are no codes yet, so none can be right."""
+    number: str | None = field(default=None, repr=False)
+    """Chosen by the person at the login; the approval must be signed with it."""
+    draw_number: bool = False
+    """A number shall be drawn, which the caller shows."""
     idempotency_key: str | None = None
     body_hash: bytes | None = None
 
@@ -69,6 +74,8 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
         raise not_found("token")
     else:
         check_room(pending_of(tx, now, person.id, domain.id), visible(question.context.ip))
+    number = numbers.draw() if question.draw_number else question.number
+    times = wall, wall + question.lifetime
     asker = Asker(authority, domain.name, question.api_key.name)
     session = Session(
         id=secrets.token_hex(20),
@@ -78,7 +85,7 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
         # Made visible as in ctx: half a surrogate pair could not be stored.
         service=visible(question.context.service),
         origin=visible(question.context.ip),
-        ctx=build_ctx(question.context, asker, person.username, wall, wall + question.lifetime),
+        ctx=build_ctx(question.context, asker, person.username, *times, number_required=number is not None),
         nonce=encode(secrets.token_bytes(16)),
         stored_state=state,
         stored_reason=reason,
@@ -87,6 +94,7 @@ def begin(tx: Transaction, now: float, wall: float, authority: str, question: Qu
         consumed=False,
         proof=None,
         waits_its_turn=False,
+        number=number,
     )
     insert_session(tx, session, question.idempotency_key, question.body_hash)
     return Begun(session, new=True)

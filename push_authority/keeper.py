@@ -1,13 +1,13 @@
 """The life of sessions in a running authority: begin, read, wait, decide, withdraw, consume, sweep; wakes who waits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from push_authority import activation, asking, sessions
 from push_authority.clock import Clock
 from push_authority.devices import Device, find_device
-from push_authority.errors import ApiError, not_found, rate_limited
+from push_authority.errors import ApiError, bad_request, not_found, rate_limited
 from push_authority.proof import NOBODY, SignedDecision, verifies
 from push_authority.sessions import Claim, Final, Session, State, find_claimed, find_session
 from push_authority.store.base import Store, Transaction
@@ -26,7 +26,7 @@ class Answer:
     session_id: str
     device_id: str
     decision: str
-    number: str
+    number: str = field(repr=False)
     signature: bytes
     via: str
 
@@ -152,7 +152,8 @@ class SessionKeeper:
 
         Raises:
             ApiError: 404 no such session of this device's person; 403 not a signature of this device over what was
-                asked; 409 final already, or not its turn; 410 too late.
+                asked; 400 an approval without the number that it needs, or with one that it does not; 409 final
+                already, or not its turn; 410 too late.
         """
         now = self.clock.now()
 
@@ -171,6 +172,9 @@ class SessionKeeper:
         if not valid:
             log.warning("decision_forged", session=session.id, device=device.id)
             raise ApiError(403, "forbidden", "unknown device, or not its signature")
+        if answer.decision == "approved" and bool(session.number) != bool(answer.number):
+            wanted = "needs the number that is shown where you log in" if session.number else "needs no number"
+            raise bad_request(f"an approval of this request {wanted}")
         now = self.clock.now()
         key = device.public_key
         finals = await self.store.transact(lambda tx: sessions.decide(tx, now, signed, key, answer.via))

@@ -59,8 +59,11 @@ def v1_session_of(session_id: str, state: str) -> bytes:
     return f'{{"id":"{session_id}","state":"{state}"}}'.encode()
 
 
-def native_session(session: Session, now: float) -> bytes:
-    """Return all that the asking host may know; times in seconds since 1970."""
+def native_session(session: Session, now: float, number: str | None = None) -> bytes:
+    """Return all that the asking host may know; times in seconds since 1970.
+
+    ``number`` is given for the answer to a create that had it drawn, and for nothing else.
+    """
     proof = session.proof
     return to_json(
         {
@@ -70,13 +73,18 @@ def native_session(session: Session, now: float) -> bytes:
             "created_at": math.floor(session.created),
             "expires_at": math.floor(session.expires),
             "expires_in": max(0.0, round(session.expires - now, 3)),
-            "number": None,
-            "methods": ["device"],
-            "assurance": 2 if proof else None,
+            "number": number,
+            "methods": ["device", "number"] if session.number else ["device"],
+            "assurance": assurance(session) if proof else None,
             "consumed": session.consumed,
             "proof": json.loads(proof) if proof else None,
         }
     )
+
+
+def assurance(session: Session) -> int:
+    """Return how sure an approval by a device is: 2 its key, 3 its key and the number of the place of the login."""
+    return 3 if session.number else 2
 
 
 def person_object(person: Person) -> dict[str, Any]:

@@ -49,5 +49,10 @@ FIRST_LIGHT = (
     "CREATE TABLE audit (seq INTEGER PRIMARY KEY, at REAL NOT NULL, entry TEXT NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_LIGHT,)
+NUMBERS = (
+    # NULL where the login needs none. Read by the plane that asks and by the check of a decision, by nothing else.
+    "ALTER TABLE session ADD COLUMN number TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_LIGHT, NUMBERS)
 """Step n brings ``PRAGMA user_version`` from n to n + 1."""

@@ -53,6 +53,26 @@ async def test_question_becomes_a_session(town: Town) -> None:
     assert again.session.id != session.id
 
 
+async def test_number_is_drawn_or_taken_and_never_shown(town: Town) -> None:
+    """A session has the drawn number or the person's own; ctx says only that one is needed."""
+    drawn = (await begin(town, draw_number=True)).session
+    chosen = (await begin(town, number="57")).session
+    plain = (await begin(town)).session
+    assert drawn.number is not None
+    assert (len(drawn.number), chosen.number, plain.number) == (2, "57", None)
+    assert [json.loads(one.ctx)["number_required"] for one in (drawn, chosen, plain)] == [True, True, False]
+    kept = json.loads(chosen.ctx)
+    assert "57" not in {str(value) for value in kept.values()}
+    assert "'57'" not in repr(question(town, number="57"))
+
+
+async def test_repeated_question_has_the_number_of_the_first(town: Town) -> None:
+    """Two callers that share an attempt show the same number."""
+    key = {"idempotency_key": "attempt-1", "body_hash": b"same", "draw_number": True}
+    first, again = await begin(town, **key), await begin(town, **key)
+    assert again.session.number == first.session.number
+
+
 async def test_refusals_name_what_is_missing(town: Town) -> None:
     """An unknown domain, an unknown user and a user without a device are told apart."""
     assert await refused(town, domain_id="e" * 40) == (404, "notfound.domain")

@@ -137,10 +137,10 @@ class DeviceKey:
         r, s = decode_dss_signature(self.key.sign("\n".join(fields).encode(), ec.ECDSA(SHA256())))
         return b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
-    def decision_signature(self, session: str, decision: str, nonce: str, ctx: str) -> str:
+    def decision_signature(self, session: str, decision: str, nonce: str, ctx: str, number: str = "") -> str:
         """Sign a decision over what is shown."""
         shown = b64(hashlib.sha256(ctx.encode()).digest())
-        return self.sign("decision.v1", session, self.id, decision, nonce, shown, "")
+        return self.sign("decision.v1", session, self.id, decision, nonce, shown, number)
 
 
 class SigningDevice(DeviceKey):
@@ -198,15 +198,15 @@ class SigningDevice(DeviceKey):
         """Return one session."""
         return (await self.get(f"/device/v1/sessions/{session_id}")).json
 
-    def decision(self, session: dict[str, Any], decision: str) -> dict[str, Any]:
+    def decision(self, session: dict[str, Any], decision: str, number: str = "") -> dict[str, Any]:
         """Return the signed body of a decision over what ``session`` shows."""
-        sig = self.decision_signature(session["id"], decision, session["nonce"], session["ctx"])
-        return {"device_id": self.id, "decision": decision, "number": "", "sig": sig, "via": "cli"}
+        sig = self.decision_signature(session["id"], decision, session["nonce"], session["ctx"], number)
+        return {"device_id": self.id, "decision": decision, "number": number, "sig": sig, "via": "cli"}
 
-    async def decide(self, session: dict[str, Any] | str, decision: str) -> Reply:
+    async def decide(self, session: dict[str, Any] | str, decision: str, number: str = "") -> Reply:
         """Decide a session, given as the device API shows it or by its id."""
         shown = await self.session(session) if isinstance(session, str) else session
-        return await self.post(f"/device/v1/sessions/{shown['id']}/decision", self.decision(shown, decision))
+        return await self.post(f"/device/v1/sessions/{shown['id']}/decision", self.decision(shown, decision, number))
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:

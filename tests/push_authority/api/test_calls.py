@@ -54,6 +54,23 @@ def test_time_out_is_capped() -> None:
     assert parse({"user": ALICE, "timeout": 300}).lifetime == 60.0
 
 
+@pytest.mark.parametrize(
+    ("sent", "number", "draw"),
+    [
+        ({}, None, False),
+        ({"number": None}, None, False),
+        ({"number": "show"}, None, True),
+        ({"number": "07"}, "07", False),
+    ],
+)
+def test_number_is_drawn_or_taken(sent: dict[str, Any], number: str | None, draw: bool) -> None:
+    """A caller has a number drawn or sends the person's own; LoginTC's form knows neither."""
+    asked = parse({"user": ALICE, **sent})
+    assert (asked.number, asked.draw_number) == (number, draw)
+    plain = parse({"user": ALICE, **sent}, native=False)
+    assert (plain.number, plain.draw_number) == (None, False)
+
+
 @pytest.mark.parametrize(("code", "expected"), [({}, False), ({"otp": None}, False), ({"otp": "123456"}, True)])
 @pytest.mark.parametrize("native", [True, False])
 def test_typed_code_is_seen(code: dict[str, Any], expected: bool, native: bool) -> None:
@@ -93,6 +110,10 @@ def test_typed_code_is_seen(code: dict[str, Any], expected: bool, native: bool) 
         {"user": ALICE, "context": {"command": "x" * 1025}},
         {"user": ALICE, "client_nonce": "short"},
         {"user": ALICE, "client_nonce": 7},
+        {"user": ALICE, "number": "SHOW"},
+        {"user": ALICE, "number": "7"},
+        {"user": ALICE, "number": 57},
+        {"user": ALICE, "number": "5\uff17"},
         {"user": ALICE, "timeout": 0},
         {"user": ALICE, "timeout": "60"},
         {"user": ALICE, "timeout": True},
