@@ -43,7 +43,7 @@ COLUMNS = """SELECT session.id, session.domain_id, session.user_id, session.api_
     EXISTS (SELECT 1 FROM session AS older WHERE older.user_id = session.user_id
         AND older.domain_id = session.domain_id AND older.service = session.service
         AND older.state = 'pending' AND older.expires > ? AND older.seq < session.seq),
-    session.number, session.body_hash
+    session.number, session.method, session.body_hash
 """
 SELECT_SESSION = COLUMNS + "FROM session "
 """Read by ``make_session``; takes ``now`` as its first parameter."""
@@ -74,6 +74,8 @@ class Session:
     """An older session of the same person and service is pending."""
     number: str | None = field(default=None, repr=False)
     """An approval must be signed with it; shown by no plane but in the answer to who had it drawn."""
+    method: str = "device"
+    """What decided, or can: ``device``; ``totp``, ``bypass``; ``code`` for one that was refused."""
 
     def state(self, now: float) -> State:
         """Return the state at a moment."""
@@ -139,18 +141,23 @@ def find_repeated(tx: Transaction, now: float, api_key: str, idempotency_key: st
 def insert_session(
     tx: Transaction, session: Session, idempotency_key: str | None = None, body_hash: bytes | None = None
 ) -> None:
-    """Add a new session with its audit entry; one that is born denied is final at once."""
+    """Add a new session with its audit entry; one that a code has decided is final at once."""
     finished = None if session.stored_state == State.PENDING else session.created
     tx.execute(
         """INSERT INTO session (id, domain_id, user_id, api_key, service, origin, ctx, nonce, state, reason, created,
-            expires, finished, idempotency_key, body_hash, number)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            expires, finished, idempotency_key, body_hash, number, method)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         *(session.id, session.domain_id, session.user_id, session.api_key, session.service, session.origin),
         *(session.ctx, session.nonce, session.stored_state, session.stored_reason, session.created, session.expires),
-        *(finished, idempotency_key, body_hash, session.number),
+        *(finished, idempotency_key, body_hash, session.number, session.method),
     )
     about = {"session": session.id, "user": session.user_id, "service": session.service, "origin": session.origin}
+    if session.method != "device":
+        about["method"] = session.method
     audit.record(tx, session.created, f"session.{session.stored_state}", **about, reason=session.stored_reason)
+    if session.stored_state == State.APPROVED:
+        sql = "INSERT INTO decision (session_id, decision, via, at) VALUES (?, 'approved', ?, ?)"
+        tx.execute(sql, session.id, session.method, session.created)
 
 
 def decide(tx: Transaction, now: float, signed: SignedDecision, public_key: bytes, via: str) -> list[Final]:
@@ -263,6 +270,13 @@ def forget(tx: Transaction, finished_before: float) -> int:
     return len(tx.execute(sql, finished_before, SWEEP_LIMIT))
 
 
+def forget_refused_codes(tx: Transaction, user_id: str, kept: int) -> None:
+    """Delete the sessions of a person's refused codes but for the newest."""
+    sql = """DELETE FROM session WHERE seq IN
+        (SELECT seq FROM session WHERE user_id = ? AND method = 'code' ORDER BY seq DESC LIMIT -1 OFFSET ?)"""
+    tx.execute(sql, user_id, kept)
+
+
 def counts(tx: Transaction) -> tuple[int, int]:
     """Return how many sessions are stored as pending, and how many as final; both read an index alone."""
     pending = tx.execute("SELECT count(*) FROM session WHERE state = 'pending'")
@@ -276,5 +290,5 @@ def one_session(rows: list[Row]) -> Session | None:
 
 def make_session(row: Row) -> Session:
     """Read the row of a session."""
-    values: list[Any] = [*row[:12], bool(row[12]), row[13], bool(row[14]), row[15]]
+    values: list[Any] = [*row[:12], bool(row[12]), row[13], bool(row[14]), row[15], row[16]]
     return Session(*values)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from push_authority import numbers
 from push_authority.apikeys import ApiKey
 from push_authority.asking import Question
+from push_authority.codes import Kind, TypedCode, normalize
 from push_authority.context import MAX_ATTRIBUTES, Context
 from push_authority.errors import bad_request
 from push_authority.people import NewPerson
@@ -22,6 +23,8 @@ IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,64}")
 CONSUMER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CONTEXT_LIMITS = {"service": 64, "host": 255, "account": 128, "command": 1024, "tty": 64, "origin_kind": 16}
 SHOW = "show"
+CODE_LIMIT = 64
+"""Characters of a code as somebody typed it."""
 NAME_LIMIT = 128
 EMAIL_LIMIT = 254
 
@@ -63,7 +66,7 @@ def parse_question(
         username=username,
         context=Context(**fields, ip=ip, attributes=parse_attributes(data.get("attributes"))),
         lifetime=lifetime,
-        has_code=data.get("otp") is not None or data.get("bypasscode") is not None,
+        code=parse_code(data),
         number=wanted if wanted and wanted != SHOW else None,
         draw_number=wanted == SHOW,
         idempotency_key=idempotency_key,
@@ -101,6 +104,14 @@ def parse_client_nonce(data: dict[str, Any]) -> str:
     if nonce and decode(nonce, 16) is None:
         raise bad_request("client_nonce must be 16 bytes in unpadded base64url")
     return nonce
+
+
+def parse_code(data: dict[str, Any]) -> TypedCode | None:
+    """Return the code that came along; a bypass code wins."""
+    for kind in (Kind.BYPASS, Kind.OTP):
+        if data.get(kind) is not None:
+            return TypedCode(kind, normalize(text_field(data, kind, CODE_LIMIT)))
+    return None
 
 
 def parse_number(data: dict[str, Any]) -> str:

@@ -15,14 +15,14 @@ from push_authority.keeper import Answer, SessionKeeper
 from push_authority.proof import decode
 from push_authority.revocation import revoke_all
 from push_authority.sessions import Claim, Session, State
-from tests.push_authority.conftest import DOMAIN, Town
+from tests.push_authority.conftest import DESK, DOMAIN, Town
 from tests.support.authority import DeviceKey
 
 
 @pytest.fixture
 def keeper(town: Town) -> SessionKeeper:
     """A keeper of the town's sessions."""
-    return SessionKeeper(town.store, town.clock, 60, "localhost:8080")
+    return SessionKeeper(town.store, town.clock, 60, DESK)
 
 
 def question(key: ApiKey, service: str = "sshd") -> Question:
@@ -280,7 +280,7 @@ async def test_refused_question_takes_no_room(town: Town, keeper: SessionKeeper)
 @pytest.mark.parametrize(("timeout", "retention"), [(60, 600), (300, 600), (301, 602)])
 def test_retention_is_long_enough(town: Town, timeout: int, retention: int) -> None:
     """Final sessions stay for twice the request timeout, at least ten minutes."""
-    assert SessionKeeper(town.store, town.clock, timeout, "x").retention == retention
+    assert SessionKeeper(town.store, town.clock, timeout, DESK).retention == retention
 
 
 async def test_sweep_wakes_waiters_and_forgets(town: Town, keeper: SessionKeeper) -> None:
