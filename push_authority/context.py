@@ -36,7 +36,9 @@ class Asker:
     client: str
 
 
-def build_ctx(context: Context, asker: Asker, user: str, created: float, expires: float) -> str:
+def build_ctx(
+    context: Context, asker: Asker, user: str, created: float, expires: float, *, number_required: bool = False
+) -> str:
     """Return the JSON text; hidden characters become escapes here, before anything is hashed or shown.
 
     Raises:
@@ -57,7 +59,7 @@ def build_ctx(context: Context, asker: Asker, user: str, created: float, expires
         "attributes": [{"key": visible(key), "value": visible(value)} for key, value in context.attributes],
         "created": int(created),
         "expires": int(expires),
-        "number_required": False,
+        "number_required": number_required,
         "client_nonce": context.client_nonce,
         "client": visible(asker.client),
     }

@@ -1,13 +1,13 @@
 """The life of sessions in a running authority: begin, read, wait, decide, withdraw, consume, sweep; wakes who waits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from push_authority import activation, asking, sessions
+from push_authority import activation, asking, codes, sessions
 from push_authority.clock import Clock
 from push_authority.devices import Device, find_device
-from push_authority.errors import ApiError, not_found, rate_limited
+from push_authority.errors import ApiError, bad_request, not_found, rate_limited
 from push_authority.proof import NOBODY, SignedDecision, verifies
 from push_authority.sessions import Claim, Final, Session, State, find_claimed, find_session
 from push_authority.store.base import Store, Transaction
@@ -26,7 +26,7 @@ class Answer:
     session_id: str
     device_id: str
     decision: str
-    number: str
+    number: str = field(repr=False)
     signature: bytes
     via: str
 
@@ -42,11 +42,11 @@ class Shown:
 class SessionKeeper:
     """All that happens to sessions; one per authority."""
 
-    def __init__(self, store: Store, clock: Clock, request_timeout: int, authority: str) -> None:
+    def __init__(self, store: Store, clock: Clock, request_timeout: int, desk: asking.Desk) -> None:
         self.store = store
         self.clock = clock
         self.request_timeout = request_timeout
-        self.authority = authority
+        self.desk = desk
         # Finished sessions stay readable: a failing GET makes logintc-c end the program that uses PAM.
         self.retention = max(2 * request_timeout, MIN_RETENTION)
         self.session_waits = Wakeups()
@@ -56,23 +56,24 @@ class SessionKeeper:
         self.kept = 0
 
     async def begin(self, question: asking.Question) -> Session:
-        """Ask a person.
+        """Ask a person, or let a code decide.
 
         Raises:
             ApiError: see ``asking.begin``; or there are too many sessions in all.
         """
-        if self.pending >= asking.MAX_PENDING or self.kept >= asking.MAX_KEPT:
+        asks = question.code is None
+        if (asks and self.pending >= asking.MAX_PENDING) or self.kept >= asking.MAX_KEPT:
             raise rate_limited("too many sessions", retry_after=5)
         now, wall = self.clock.now(), self.clock.wall()
-        self.pending += 1
+        self.pending += asks
         self.kept += 1
         try:
-            begun = await self.store.transact(lambda tx: asking.begin(tx, now, wall, self.authority, question))
+            begun = await self.store.transact(lambda tx: asking.begin(tx, now, wall, self.desk, question))
         except BaseException:
-            self.pending -= 1
+            self.pending -= asks
             self.kept -= 1
             raise
-        if begun.new:
+        if begun.new and asks:
             self.user_waits.wake(user_key(begun.session.user_id, begun.session.domain_id))
         return begun.session
 
@@ -152,7 +153,8 @@ class SessionKeeper:
 
         Raises:
             ApiError: 404 no such session of this device's person; 403 not a signature of this device over what was
-                asked; 409 final already, or not its turn; 410 too late.
+                asked; 400 an approval without the number that it needs, or with one that it does not; 409 final
+                already, or not its turn; 410 too late.
         """
         now = self.clock.now()
 
@@ -171,6 +173,9 @@ class SessionKeeper:
         if not valid:
             log.warning("decision_forged", session=session.id, device=device.id)
             raise ApiError(403, "forbidden", "unknown device, or not its signature")
+        if answer.decision == "approved" and bool(session.number) != bool(answer.number):
+            wanted = "needs the number that is shown where you log in" if session.number else "needs no number"
+            raise bad_request(f"an approval of this request {wanted}")
         now = self.clock.now()
         key = device.public_key
         finals = await self.store.transact(lambda tx: sessions.decide(tx, now, signed, key, answer.via))
@@ -230,6 +235,7 @@ class SessionKeeper:
             finals = sessions.expire(tx, now)
             sessions.forget(tx, now - self.retention)
             activation.forget_old_codes(tx, now)
+            codes.forget_old(tx, now)
             return finals, *sessions.counts(tx)
 
         finals, pending, final = await self.store.transact(work)

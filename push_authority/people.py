@@ -84,8 +84,16 @@ def get_person(tx: Transaction, user_id: str) -> Person:
     Raises:
         ApiError: there is none.
     """
+    person = find_person(tx, user_id)
+    if person is None:
+        raise not_found("user")
+    return person
+
+
+def find_person(tx: Transaction, user_id: str) -> Person | None:
+    """Return the user with this id, if there is one."""
     rows = tx.execute("SELECT id, username, name, email FROM person WHERE id = ?", user_id)
-    return one_person(tx, rows)
+    return one_person(tx, rows) if rows else None
 
 
 def get_person_by_name(tx: Transaction, username: str) -> Person:
@@ -153,8 +161,6 @@ def get_member(tx: Transaction, domain_id: str, user_id: str) -> Person:
 
 def one_person(tx: Transaction, rows: list[Row]) -> Person:
     """Complete a user's row with the domains."""
-    if not rows:
-        raise not_found("user")
     sql = "SELECT domain_id FROM membership WHERE user_id = ? ORDER BY domain_id"
     domains = tuple(row[0] for row in tx.execute(sql, rows[0][0]))
     user_id, username, name, email = rows[0]

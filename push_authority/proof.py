@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -31,7 +31,7 @@ class SignedDecision:
     decision: str
     nonce: str
     ctx: str
-    number: str
+    number: str = field(repr=False)
     signature: bytes
 
     def message(self) -> bytes:

@@ -10,7 +10,8 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from push_authority import activation, people, sessions
+from push_authority import activation, codes, people, sessions
+from push_authority.api.bypasscodes import BypassCalls
 from push_authority.api.device import DeviceCalls, Identity
 from push_authority.api.events import EventCalls
 from push_authority.api.integration import build_integration_plane
@@ -18,8 +19,10 @@ from push_authority.api.logintc import SessionCalls
 from push_authority.api.pages import Pages
 from push_authority.api.publicplane import build_public_plane
 from push_authority.api.tokens import TokenCalls
+from push_authority.api.totp import DeviceTotpCalls, Seeds, TotpCalls
 from push_authority.api.users import UserCalls
 from push_authority.apikeys import DEFAULT_KEY_NAME, Keyring, all_keys, store_key
+from push_authority.asking import Desk
 from push_authority.clock import Clock, SystemClock
 from push_authority.connections import affordable, bounded, http_log
 from push_authority.folder import load_api_key, load_domain_id, load_secret, prepare_folder
@@ -90,14 +93,14 @@ class Authority:
         store = await SqliteStore.open(options.folder / "authority.db")
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(store.close)
-            now, longest = clock.now(), options.request_timeout
-            await store.transact(lambda tx: limit_lifetimes(tx, now, longest))
+            now, wall, longest = clock.now(), clock.wall(), options.request_timeout
+            await store.transact(lambda tx: limit_lifetimes(tx, now, wall, longest))
             keyring = await store.transact(lambda tx: store_basics(tx, domain, api_key))
             pages = open_page(options.page)
             for page in pages:
                 undo.callback(page.close)
             host = f"localhost:{pages[0].getsockname()[1]}"
-            keeper = SessionKeeper(store, clock, options.request_timeout, host)
+            keeper = SessionKeeper(store, clock, options.request_timeout, Desk(host, sealer))
             await keeper.sweep()
             authority = cls(store, keeper, keyring)
             undo.push_async_callback(authority.close_planes)
@@ -111,8 +114,10 @@ class Authority:
 
     async def open_integration_plane(self, options: AuthorityOptions, sealer: Sealer) -> None:
         """Listen where the options say."""
-        calls = SessionCalls(self.keeper, options.organization), UserCalls(self.keeper), TokenCalls(self.keeper, sealer)
-        runner = await self.add_runner(build_integration_plane(self.keyring, *calls))
+        keeper, seeds = self.keeper, Seeds(self.keeper, sealer, options.organization)
+        calls = SessionCalls(keeper, options.organization), UserCalls(keeper), TokenCalls(keeper, sealer)
+        codes = BypassCalls(keeper, sealer), TotpCalls(seeds)
+        runner = await self.add_runner(build_integration_plane(self.keyring, *calls, *codes))
         if options.socket:
             await self.listen(runner, await open_unix(options.socket), affordable(MAX_CALLERS, part=2))
             self.unix_socket = options.socket
@@ -125,7 +130,8 @@ class Authority:
         """Serve page and device API on open listeners of one port."""
         port = pages[0].getsockname()[1]
         hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
-        calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper)
+        seeds = DeviceTotpCalls(Seeds(self.keeper, sealer, identity.name))
+        calls = DeviceCalls(self.keeper, sealer, identity), EventCalls(self.keeper), seeds
         runner = await self.add_runner(build_public_plane(hosts, Pages(WEB_FOLDER), *calls))
         for page in pages:
             await self.listen(runner, page, affordable(MAX_VISITORS, part=4))
@@ -184,10 +190,11 @@ class Authority:
             self.unix_socket.unlink(missing_ok=True)
 
 
-def limit_lifetimes(tx: Transaction, now: float, longest: float) -> None:
+def limit_lifetimes(tx: Transaction, now: float, wall: float, longest: float) -> None:
     """Bring what is stored into the time of this run, which the machine's clock at its start has set."""
     sessions.limit_lifetimes(tx, now, longest)
     activation.limit_lifetimes(tx, now)
+    codes.limit_lifetimes(tx, now, wall)
 
 
 def store_basics(tx: Transaction, domain: people.Domain, api_key: str) -> Keyring:

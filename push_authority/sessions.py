@@ -17,7 +17,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
-from push_authority import audit
+from push_authority import audit, numbers
 from push_authority.proof import SignedDecision
 from push_authority.store.base import Row, Transaction
 
@@ -35,6 +35,7 @@ class State(enum.StrEnum):
 
 
 REASONS = {"denied": "user", "denied.unknown_trigger": "unknown_trigger", "denied.cancelled": "cancelled"}
+WRONG_NUMBER = "wrong_number"
 
 COLUMNS = """SELECT session.id, session.domain_id, session.user_id, session.api_key, session.service, session.origin,
     session.ctx, session.nonce, session.state, session.reason, session.created, session.expires,
@@ -42,7 +43,7 @@ COLUMNS = """SELECT session.id, session.domain_id, session.user_id, session.api_
     EXISTS (SELECT 1 FROM session AS older WHERE older.user_id = session.user_id
         AND older.domain_id = session.domain_id AND older.service = session.service
         AND older.state = 'pending' AND older.expires > ? AND older.seq < session.seq),
-    session.body_hash
+    session.number, session.method, session.body_hash
 """
 SELECT_SESSION = COLUMNS + "FROM session "
 """Read by ``make_session``; takes ``now`` as its first parameter."""
@@ -71,6 +72,10 @@ class Session:
     proof: str | None = field(repr=False)
     waits_its_turn: bool
     """An older session of the same person and service is pending."""
+    number: str | None = field(default=None, repr=False)
+    """An approval must be signed with it; shown by no plane but in the answer to who had it drawn."""
+    method: str = "device"
+    """What decided, or can: ``device``; ``totp``, ``bypass``; ``code`` for one that was refused."""
 
     def state(self, now: float) -> State:
         """Return the state at a moment."""
@@ -136,27 +141,39 @@ def find_repeated(tx: Transaction, now: float, api_key: str, idempotency_key: st
 def insert_session(
     tx: Transaction, session: Session, idempotency_key: str | None = None, body_hash: bytes | None = None
 ) -> None:
-    """Add a new session with its audit entry; one that is born denied is final at once."""
+    """Add a new session with its audit entry; one that a code has decided is final at once."""
     finished = None if session.stored_state == State.PENDING else session.created
     tx.execute(
         """INSERT INTO session (id, domain_id, user_id, api_key, service, origin, ctx, nonce, state, reason, created,
-            expires, finished, idempotency_key, body_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            expires, finished, idempotency_key, body_hash, number, method)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         *(session.id, session.domain_id, session.user_id, session.api_key, session.service, session.origin),
         *(session.ctx, session.nonce, session.stored_state, session.stored_reason, session.created, session.expires),
-        *(finished, idempotency_key, body_hash),
+        *(finished, idempotency_key, body_hash, session.number, session.method),
     )
     about = {"session": session.id, "user": session.user_id, "service": session.service, "origin": session.origin}
+    if session.method != "device":
+        about["method"] = session.method
     audit.record(tx, session.created, f"session.{session.stored_state}", **about, reason=session.stored_reason)
+    if session.stored_state == State.APPROVED:
+        sql = "INSERT INTO decision (session_id, decision, via, at) VALUES (?, 'approved', ?, ?)"
+        tx.execute(sql, session.id, session.method, session.created)
 
 
 def decide(tx: Transaction, now: float, signed: SignedDecision, public_key: bytes, via: str) -> list[Final]:
     """Make a verified decision take effect; an empty list means that it came too late, or not in its turn.
 
     The session must be pending, in time and shown, and the device not revoked since its signature was checked.
-    ``denied.unknown_trigger`` also ends what waits behind the session.
+    An approval with a wrong number denies: guessing ends at the first try. ``denied.unknown_trigger`` also ends what
+    waits behind the session.
     """
     state = State.APPROVED if signed.decision == "approved" else State.DENIED
     reason = REASONS.get(signed.decision)
+    number = number_of(tx, signed.session) or ""
+    if state is State.APPROVED and not numbers.matches(number, signed.number):
+        if not (number and signed.number):
+            return []
+        state, reason = State.DENIED, WRONG_NUMBER
     rows = tx.execute(
         """UPDATE session SET state = ?, reason = ?, finished = ?
         WHERE id = ? AND state = 'pending' AND expires > ?
@@ -171,17 +188,28 @@ def decide(tx: Transaction, now: float, signed: SignedDecision, public_key: byte
     if not rows:
         return []
     session_id, user_id, domain_id, service = rows[0]
+    finals = [Final(session_id, user_id, domain_id, state)]
+    about = {"session": session_id, "reason": reason, "via": via}
+    if reason == WRONG_NUMBER:
+        # A signed approval that did not count is no proof of anything, so nobody shall find it where proofs are.
+        audit.record(tx, now, f"session.{state}", **about, device=signed.device)
+        return finals
     proof = signed.proof(public_key)
     tx.execute(
         "INSERT INTO decision (session_id, device_id, decision, via, at, proof) VALUES (?, ?, ?, ?, ?, ?)",
         *(session_id, signed.device, signed.decision, via, now, proof),
     )
-    audit.record(tx, now, f"session.{state}", session=session_id, reason=reason, proof=proof, via=via)
-    finals = [Final(session_id, user_id, domain_id, state)]
+    audit.record(tx, now, f"session.{state}", **about, proof=proof)
     if reason == "unknown_trigger":
         waiting = "user_id = ? AND domain_id = ? AND service = ?"
         finals += end_pending(tx, now, State.DENIED, reason, waiting, user_id, domain_id, service)
     return finals
+
+
+def number_of(tx: Transaction, session_id: str) -> str | None:
+    """Return the number that an approval of this session needs, if any."""
+    rows = tx.execute("SELECT number FROM session WHERE id = ?", session_id)
+    return rows[0][0] if rows else None
 
 
 def cancel(tx: Transaction, now: float, session_id: str, api_key: str) -> list[Final]:
@@ -242,6 +270,13 @@ def forget(tx: Transaction, finished_before: float) -> int:
     return len(tx.execute(sql, finished_before, SWEEP_LIMIT))
 
 
+def forget_refused_codes(tx: Transaction, user_id: str, kept: int) -> None:
+    """Delete the sessions of a person's refused codes but for the newest."""
+    sql = """DELETE FROM session WHERE seq IN
+        (SELECT seq FROM session WHERE user_id = ? AND method = 'code' ORDER BY seq DESC LIMIT -1 OFFSET ?)"""
+    tx.execute(sql, user_id, kept)
+
+
 def counts(tx: Transaction) -> tuple[int, int]:
     """Return how many sessions are stored as pending, and how many as final; both read an index alone."""
     pending = tx.execute("SELECT count(*) FROM session WHERE state = 'pending'")
@@ -255,5 +290,5 @@ def one_session(rows: list[Row]) -> Session | None:
 
 def make_session(row: Row) -> Session:
     """Read the row of a session."""
-    values: list[Any] = [*row[:12], bool(row[12]), row[13], bool(row[14])]
+    values: list[Any] = [*row[:12], bool(row[12]), row[13], bool(row[14]), row[15], row[16]]
     return Session(*values)

@@ -6,8 +6,10 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+from push_authority import numbers
 from push_authority.apikeys import ApiKey
 from push_authority.asking import Question
+from push_authority.codes import Kind, TypedCode, normalize
 from push_authority.context import MAX_ATTRIBUTES, Context
 from push_authority.errors import bad_request
 from push_authority.people import NewPerson
@@ -20,6 +22,9 @@ MAX_WAIT = 30.0
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,64}")
 CONSUMER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CONTEXT_LIMITS = {"service": 64, "host": 255, "account": 128, "command": 1024, "tty": 64, "origin_kind": 16}
+SHOW = "show"
+CODE_LIMIT = 64
+"""Characters of a code as somebody typed it."""
 NAME_LIMIT = 128
 EMAIL_LIMIT = 254
 
@@ -45,10 +50,12 @@ def parse_question(
         raise bad_request("Idempotency-Key must be 1 to 64 visible ASCII characters")
     lifetime = float(request_timeout)
     fields: dict[str, str] = {}
+    wanted = ""
     if native:
         context = as_object({} if data.get("context") is None else data["context"], "context")
         fields = {name: text_field(context, name, limit) for name, limit in CONTEXT_LIMITS.items()}
         fields["client_nonce"] = parse_client_nonce(data)
+        wanted = parse_number(data)
         if data.get("timeout") is not None:
             lifetime = min(lifetime, number_value(data["timeout"], "timeout", 0.001, 3600))
     ip = text_field(data, "ipAddress", 64)
@@ -59,7 +66,9 @@ def parse_question(
         username=username,
         context=Context(**fields, ip=ip, attributes=parse_attributes(data.get("attributes"))),
         lifetime=lifetime,
-        has_code=data.get("otp") is not None or data.get("bypasscode") is not None,
+        code=parse_code(data),
+        number=wanted if wanted and wanted != SHOW else None,
+        draw_number=wanted == SHOW,
         idempotency_key=idempotency_key,
         body_hash=hashlib.sha256(body).digest() if idempotency_key else None,
     )
@@ -95,6 +104,22 @@ def parse_client_nonce(data: dict[str, Any]) -> str:
     if nonce and decode(nonce, 16) is None:
         raise bad_request("client_nonce must be 16 bytes in unpadded base64url")
     return nonce
+
+
+def parse_code(data: dict[str, Any]) -> TypedCode | None:
+    """Return the code that came along; a bypass code wins."""
+    for kind in (Kind.BYPASS, Kind.OTP):
+        if data.get(kind) is not None:
+            return TypedCode(kind, normalize(text_field(data, kind, CODE_LIMIT)))
+    return None
+
+
+def parse_number(data: dict[str, Any]) -> str:
+    """Return ``show``, the number that the person has chosen, or nothing."""
+    wanted = text_field(data, "number", 8)
+    if wanted and wanted != SHOW and not numbers.is_number(wanted):
+        raise bad_request('number must be "show" or two digits')
+    return wanted
 
 
 def parse_person(value: Any) -> NewPerson:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from push_authority import activation, people
+from push_authority import activation, numbers, people
 from push_authority.activation import WrongCodes, normalize
 from push_authority.devices import Device, NewDevice, find_device
 from push_authority.errors import ApiError, bad_request, not_found
@@ -25,12 +25,12 @@ from push_authority.proof import (
 )
 from push_authority.revocation import revoke_device
 from push_authority.sealing import Sealer
-from push_authority.sessions import Session, State
+from push_authority.sessions import WRONG_NUMBER, Session, State
 from push_authority.store.base import Transaction
 from push_authority.text import visible
 
 from .exchange import IDENTITY, as_object, read_body, read_object, text_field
-from .forms import path_id, to_json
+from .forms import assurance, path_id, to_json
 
 log = structlog.get_logger()
 
@@ -42,8 +42,6 @@ CLOCK_TOLERANCE = 120
 
 KINDS = ("page", "cli", "webpush")
 VIAS = ("page", "action", "cli")
-MIN_ASSURANCE = 2
-"""Every answer comes from a device key so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,10 @@ class DeviceCalls:
         session_id = path_id(request, "session", "session")
         sent = parse_answer(session_id, await read_object(request, self.keeper.clock))
         state = await self.keeper.decide(sent)
-        return answer({"id": session_id, "state": state})
+        body: dict[str, Any] = {"id": session_id, "state": state}
+        if sent.decision == "approved" and state is State.DENIED:
+            body["reason"] = WRONG_NUMBER
+        return answer(body)
 
     async def unlink(self, request: web.Request) -> web.Response:
         """Forget the device that asks."""
@@ -194,13 +195,14 @@ def parse_answer(session_id: str, data: dict[str, Any]) -> Answer:
     decision = text_field(data, "decision", 32, None)
     if decision not in DECISIONS:
         raise bad_request(f"decision must be one of {', '.join(DECISIONS)}")
-    if text_field(data, "number", 8):
-        raise bad_request("number must be empty: none is required")
+    number = text_field(data, "number", 8)
+    if number and not numbers.is_number(number):
+        raise bad_request("number must be two digits")
     via = text_field(data, "via", 8) or "page"
     if via not in VIAS:
         raise bad_request(f"via must be one of {', '.join(VIAS)}")
     signature = decode(text_field(data, "sig", 128, None), SIGNATURE_LENGTH)
-    return Answer(session_id, device_id, decision, "", signature or b"", via)
+    return Answer(session_id, device_id, decision, number, signature or b"", via)
 
 
 def session_object(shown: Shown, now: float) -> dict[str, Any]:
@@ -212,8 +214,8 @@ def session_object(shown: Shown, now: float) -> dict[str, Any]:
         "nonce": session.nonce,
         "state": session.state(now),
         "expires_in": max(0.0, round(session.expires - now, 3)),
-        "number_required": False,
-        "min_assurance": MIN_ASSURANCE,
+        "number_required": session.number is not None,
+        "min_assurance": assurance(session),
         "waiting": {"count": len(shown.waiting), "from": [origin for origin in shown.waiting if origin]},
     }
 

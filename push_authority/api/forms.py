@@ -18,6 +18,7 @@ from .exchange import IDENTITY
 
 V1_TYPE = "application/vnd.logintc.v1+json"
 NATIVE_TYPE = "application/vnd.pushgate.v1+json"
+CODE_ASSURANCE = {"bypass": 0, "totp": 1, "code": 0}
 CALLER = web.RequestKey("caller", ApiKey)
 
 
@@ -59,8 +60,11 @@ def v1_session_of(session_id: str, state: str) -> bytes:
     return f'{{"id":"{session_id}","state":"{state}"}}'.encode()
 
 
-def native_session(session: Session, now: float) -> bytes:
-    """Return all that the asking host may know; times in seconds since 1970."""
+def native_session(session: Session, now: float, number: str | None = None) -> bytes:
+    """Return all that the asking host may know; times in seconds since 1970.
+
+    ``number`` is given for the answer to a create that had it drawn, and for nothing else.
+    """
     proof = session.proof
     return to_json(
         {
@@ -70,13 +74,22 @@ def native_session(session: Session, now: float) -> bytes:
             "created_at": math.floor(session.created),
             "expires_at": math.floor(session.expires),
             "expires_in": max(0.0, round(session.expires - now, 3)),
-            "number": None,
-            "methods": ["device"],
-            "assurance": 2 if proof else None,
+            "number": number,
+            "methods": ["device", "number"] if session.number else [session.method],
+            "assurance": assurance(session) if proof or session.stored_state == "approved" else None,
             "consumed": session.consumed,
             "proof": json.loads(proof) if proof else None,
         }
     )
+
+
+def assurance(session: Session) -> int:
+    """Return how sure an approval is.
+
+    0 a bypass code, which may have come by mail; 1 a code that whoever hears it can use; 2 the key of a device; 3 such
+    a key and the number of the place of the login.
+    """
+    return CODE_ASSURANCE.get(session.method, 3 if session.number else 2)
 
 
 def person_object(person: Person) -> dict[str, Any]:
@@ -102,7 +115,7 @@ def domain_object(domain: Domain, request_timeout: int) -> dict[str, Any]:
         "requestTimeout": request_timeout,
         "activationCodeExpiration": 1,
         "requestPollingEnabled": True,
-        "bypassEnabled": False,
+        "bypassEnabled": True,
     }
 
 

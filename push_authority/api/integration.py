@@ -1,5 +1,8 @@
 """The integration plane: the API key in front, LoginTC's and our own calls behind (docs/authority.md)."""
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from aiohttp import web
 
 from push_authority.apikeys import Keyring
@@ -7,17 +10,19 @@ from push_authority.errors import ApiError
 
 from .exchange import MAX_BODY, Handler, guarded
 from .forms import CALLER, V1_TYPE, answer_type
-from .logintc import SessionCalls
-from .tokens import TokenCalls
-from .users import UserCalls
 
 V1_STATUS = {409: 400, 413: 400}
 """LoginTC's clients know only a few statuses."""
 
 
-def build_integration_plane(
-    keyring: Keyring, session_calls: SessionCalls, user_calls: UserCalls, token_calls: TokenCalls
-) -> web.Application:
+class Calls(Protocol):
+    """Some calls of an API."""
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """Return method, path and handler of each call."""
+
+
+def build_integration_plane(keyring: Keyring, *calls: Calls) -> web.Application:
     """Return the application of the integration plane."""
 
     @web.middleware
@@ -38,7 +43,7 @@ def build_integration_plane(
 
     application = web.Application(client_max_size=MAX_BODY, middlewares=[errors, authenticate])
     application.on_response_prepare.append(add_headers)
-    application.add_routes([*session_calls.routes(), *user_calls.routes(), *token_calls.routes()])
+    application.add_routes([route for some in calls for route in some.routes()])
     return application
 
 

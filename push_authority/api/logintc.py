@@ -24,7 +24,7 @@ from .forms import (
     wants_native,
 )
 
-FEATURES = ["wait", "idempotency", "proof", "consume"]
+FEATURES = ["wait", "idempotency", "number", "proof", "consume"]
 """What is served beyond LoginTC's API (docs/authority.md)."""
 
 
@@ -81,7 +81,8 @@ class SessionCalls:
             idempotency_key=request.headers.get("Idempotency-Key"),
             agent=request.headers.get("User-Agent", ""),
         )
-        return self.show(request, await self.keeper.begin(question))
+        session = await self.keeper.begin(question)
+        return self.show(request, session, session.number if question.draw_number else None)
 
     async def get(self, request: web.Request) -> web.Response:
         """Return a session; with ``?wait=`` at its first change or after those seconds."""
@@ -110,10 +111,12 @@ class SessionCalls:
         session = await self.keeper.consume(claim, consumer)
         return reply(request, native_session(session, self.keeper.clock.now()))
 
-    def show(self, request: web.Request, session: Session) -> web.Response:
-        """Answer with a session in the form that was asked for."""
-        form = native_session if wants_native(request) else v1_session
-        return reply(request, form(session, self.keeper.clock.now()))
+    def show(self, request: web.Request, session: Session, number: str | None = None) -> web.Response:
+        """Answer with a session in the form that was asked for; ``number`` is one that the caller had drawn."""
+        now = self.keeper.clock.now()
+        if wants_native(request):
+            return reply(request, native_session(session, now, number))
+        return reply(request, v1_session(session, now))
 
 
 def claimed(request: web.Request) -> Claim:

@@ -8,6 +8,7 @@ from .device import DeviceCalls
 from .events import EventCalls
 from .exchange import MAX_BODY, Handler, guarded
 from .pages import Pages
+from .totp import DeviceTotpCalls
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -20,7 +21,9 @@ SECURITY_HEADERS = {
 """Section 12.1; HSTS comes with HTTPS."""
 
 
-def build_public_plane(hosts: set[str], pages: Pages, devices: DeviceCalls, events: EventCalls) -> web.Application:
+def build_public_plane(
+    hosts: set[str], pages: Pages, devices: DeviceCalls, events: EventCalls, seeds: DeviceTotpCalls
+) -> web.Application:
     """Return the application of the public plane; ``hosts`` are the Host headers that are ours, filled in later."""
 
     @web.middleware
@@ -36,7 +39,7 @@ def build_public_plane(hosts: set[str], pages: Pages, devices: DeviceCalls, even
 
     application = web.Application(client_max_size=MAX_BODY, middlewares=[errors, same_site])
     application.on_response_prepare.append(add_headers)
-    application.add_routes([*devices.routes(), *events.routes(), *pages.routes()])
+    application.add_routes([*devices.routes(), *events.routes(), *seeds.routes(), *pages.routes()])
     return application
 
 

@@ -12,7 +12,7 @@ from push_authority.activation import PendingCode
 from push_authority.devices import Device, devices_of
 from push_authority.errors import not_found
 from push_authority.keeper import SessionKeeper
-from push_authority.revocation import revoke_all
+from push_authority.revocation import revoke_token
 from push_authority.sealing import Sealer
 from push_authority.sessions import Final
 from push_authority.store.base import Transaction
@@ -63,13 +63,13 @@ class TokenCalls:
         return self.show(request, await self.keeper.store.transact(work), now)
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Revoke the user's devices and code."""
+        """Revoke the user's devices, activation code and seed of one-time codes."""
         domain_id, user_id = path_id(request, "domain", "domain"), path_id(request, "user", "user")
         now = self.keeper.clock.now()
 
         def work(tx: Transaction) -> list[Final]:
             people.get_member(tx, domain_id, user_id)
-            return revoke_all(tx, now, user_id, domain_id)
+            return revoke_token(tx, now, user_id, domain_id)
 
         self.keeper.announce(await self.keeper.store.transact(work))
         return reply(request)

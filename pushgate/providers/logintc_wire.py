@@ -1,11 +1,12 @@
 """LoginTC's messages as pure functions: a login becomes a request body, a reply becomes an outcome."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from pushgate.http import Reply
-from pushgate.login import Login, OriginSource
+from pushgate.login import Login, OriginSource, Push
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Pending
 from pushgate.text import clean
 
@@ -14,6 +15,10 @@ NATIVE_TYPE = "application/vnd.pushgate.v1+json"
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 NO_TOKEN = "api.error.notfound.token"  # noqa: S105 - LoginTC's word for "nothing enrolled"
+
+SHOW_NUMBER = "show"
+NUMBER = re.compile(r"[0-9]{2}", re.ASCII)
+BLANKS = re.compile(r"[\s\u2010-\u2015-]")
 
 # LoginTC shows at most 20 attributes; keys of 64, values of 512 characters.
 VALUE_LIMIT = 512
@@ -27,8 +32,11 @@ def v1_body(login: Login, *, send_command: bool) -> dict[str, Any]:
     return body
 
 
-def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int) -> dict[str, Any]:
-    """Build the same body with what only our own authority understands: context, nonce and time to live in seconds."""
+def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int | None) -> dict[str, Any]:
+    """Build the same body with what only our own authority understands.
+
+    That is context, nonce and time to live in seconds; None is the longest that the authority allows.
+    """
     context = {
         "service": clean(login.service, 64),
         "host": clean(login.host, 128),
@@ -41,8 +49,39 @@ def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int) -
         **v1_body(login, send_command=send_command),
         "context": context,
         "client_nonce": nonce,
-        "timeout": timeout,
+        **({} if timeout is None else {"timeout": timeout}),
     }
+
+
+def number_field(push: Push) -> str | None:
+    """Return what a create says about a number: ``show``, two digits, nothing; None if it is no number."""
+    if push.number is None:
+        return SHOW_NUMBER if push.draw_number else ""
+    number = push.number.value.decode("ascii", "replace")
+    return number if NUMBER.fullmatch(number) else None
+
+
+def read_number(body: Any) -> str:
+    """Return the number that the server has drawn; nothing if there is none."""
+    number = body.get("number") if isinstance(body, dict) else None
+    return number if isinstance(number, str) and NUMBER.fullmatch(number) else ""
+
+
+def proved_number(body: Any) -> str:
+    """Return the number with which a device has signed its approval; nothing if there is none."""
+    return read_number(body.get("proof")) if isinstance(body, dict) else ""
+
+
+def code_fields(code: bytes) -> dict[str, str] | None:
+    """Return what a create says about a code; None if it can be none.
+
+    Nine digits are a bypass code, six to eight a one-time code; blanks and hyphens are how people read them out.
+    """
+    text = unicodedata.normalize("NFKC", code.decode("utf-8", "replace"))
+    digits = BLANKS.sub("", text)
+    if not digits.isascii() or not digits.isdigit() or not 6 <= len(digits) <= 9:
+        return None
+    return {"bypasscode" if len(digits) == 9 else "otp": digits}
 
 
 def attributes(login: Login, send_command: bool) -> list[dict[str, str]]:
@@ -72,6 +111,25 @@ def read_created(reply: Reply, *, domain_known: bool) -> Approved | Denied | Pen
     if not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
         return Failed(FailureKind.PROTOCOL, asked=True, detail="create: no usable session id")
     return read_state(body, session_id) or Pending(Handle(session_id))
+
+
+def read_code_answer(reply: Reply, *, domain_known: bool) -> Approved | Pending | Failed:
+    """Read the reply to a create that had a code."""
+    outcome = read_created(reply, domain_known=domain_known)
+    wrong = Failed(FailureKind.BAD_CODE, asked=False, detail=f"create: HTTP {reply.status}")
+    match outcome:
+        case Approved():
+            return Approved(device="code")
+        case Denied("locked"):
+            return Failed(FailureKind.LOCKED, asked=False, detail="codes of this user are locked for a while")
+        case Denied():
+            return wrong
+        case Failed() if reply.status == 400:
+            return wrong
+        case Failed(FailureKind.NOT_ENROLLED) if error_code(reply) != NO_TOKEN:
+            return wrong
+        case _:
+            return outcome
 
 
 def read_state(body: Any, session_id: str) -> Approved | Denied | Failed | None:

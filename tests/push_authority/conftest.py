@@ -8,15 +8,18 @@ import pytest
 
 from push_authority import people
 from push_authority.apikeys import ApiKey, all_keys, store_key
+from push_authority.asking import Desk
 from push_authority.clock import FakeClock
 from push_authority.devices import Device, NewDevice, add_device
 from push_authority.people import Domain, NewPerson, Person
+from push_authority.sealing import Sealer
 from push_authority.store.base import Transaction
 from push_authority.store.sqlite import SqliteStore
 from tests.support.authority import DeviceKey, RunningAuthority, running_authority
 
 DOMAIN = Domain("d" * 40, "Staff")
 API_KEY = "k" * 64
+DESK = Desk("localhost:8080", Sealer(bytes(32)))
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from push_authority.keeper import Answer, SessionKeeper
 from push_authority.proof import decode
 from push_authority.revocation import revoke_all
 from push_authority.sessions import Claim, Session, State
-from tests.push_authority.conftest import DOMAIN, Town
+from tests.push_authority.conftest import DESK, DOMAIN, Town
 from tests.support.authority import DeviceKey
 
 
 @pytest.fixture
 def keeper(town: Town) -> SessionKeeper:
     """A keeper of the town's sessions."""
-    return SessionKeeper(town.store, town.clock, 60, "localhost:8080")
+    return SessionKeeper(town.store, town.clock, 60, DESK)
 
 
 def question(key: ApiKey, service: str = "sshd") -> Question:
@@ -31,9 +31,10 @@ def question(key: ApiKey, service: str = "sshd") -> Question:
 
 
 def answer(town: Town, session: Session, decision: str = "approved", **changes: Any) -> Answer:
-    """Return a signed decision of the town's device."""
-    sig = decode(town.key.decision_signature(session.id, decision, session.nonce, session.ctx), 64) or b""
-    return replace(Answer(session.id, town.device.id, decision, "", sig, "cli"), **changes)
+    """Return a decision of the town's device, signed with the number that is given."""
+    number = changes.pop("number", "")
+    sig = decode(town.key.decision_signature(session.id, decision, session.nonce, session.ctx, number), 64) or b""
+    return replace(Answer(session.id, town.device.id, decision, number, sig, "cli"), **changes)
 
 
 def own(town: Town, session_id: str, **changes: Any) -> Claim:
@@ -121,6 +122,29 @@ async def test_forged_decision_is_refused(town: Town, keeper: SessionKeeper, cha
     again = await keeper.read(session.id)
     assert again is not None
     assert again.state(town.clock.now()) is State.PENDING
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [("07", ""), (None, "07")])
+async def test_number_of_the_wrong_form_is_refused_without_effect(
+    town: Town, keeper: SessionKeeper, wanted: str | None, sent: str
+) -> None:
+    """A device that does not know of numbers, or sends one where none is needed, is told so and may try again."""
+    session = await keeper.begin(replace(question(town.api_key), number=wanted))
+    assert (await refused(keeper, answer(town, session, number=sent)))[:2] == (400, "badrequest")
+    assert await keeper.decide(answer(town, session, number=wanted or "")) is State.APPROVED
+
+
+async def test_wrong_number_is_final(town: Town, keeper: SessionKeeper) -> None:
+    """A wrong number denies and wakes who waits; a second try, right or wrong, finds the session over."""
+    session = await keeper.begin(replace(question(town.api_key), number="07"))
+    waiting = asyncio.create_task(keeper.wait(own(town, session.id), town.clock.now() + 30, stay_expired=False))
+    await wait_for_watcher(town)
+    assert await keeper.decide(answer(town, session, number="08")) is State.DENIED
+    woken = await waiting
+    assert woken is not None
+    assert woken.reason(town.clock.now()) == "wrong_number"
+    for number in ("07", "09"):
+        assert (await refused(keeper, answer(town, session, number=number)))[0] == 409
 
 
 async def test_signature_for_another_session_is_refused(town: Town, keeper: SessionKeeper) -> None:
@@ -256,7 +280,7 @@ async def test_refused_question_takes_no_room(town: Town, keeper: SessionKeeper)
 @pytest.mark.parametrize(("timeout", "retention"), [(60, 600), (300, 600), (301, 602)])
 def test_retention_is_long_enough(town: Town, timeout: int, retention: int) -> None:
     """Final sessions stay for twice the request timeout, at least ten minutes."""
-    assert SessionKeeper(town.store, town.clock, timeout, "x").retention == retention
+    assert SessionKeeper(town.store, town.clock, timeout, DESK).retention == retention
 
 
 async def test_sweep_wakes_waiters_and_forgets(town: Town, keeper: SessionKeeper) -> None:

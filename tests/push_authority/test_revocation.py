@@ -1,10 +1,15 @@
-from push_authority import activation
+from collections.abc import Callable
+
+import pytest
+
+from push_authority import activation, bypass, totp
 from push_authority.devices import NewDevice, add_device, devices_of
-from push_authority.revocation import revoke_all, revoke_device
+from push_authority.revocation import revoke_all, revoke_device, revoke_token
 from push_authority.sealing import Sealer
 from push_authority.sessions import State, find_session
 from tests.push_authority.conftest import Town
 from tests.push_authority.test_sessions import insert
+from tests.push_authority.test_totp import enrol
 from tests.support.authority import DeviceKey
 
 
@@ -17,6 +22,20 @@ async def test_revoking_all_leaves_nothing_that_answers(town: Town) -> None:
     assert [(final.id, final.state) for final in finals] == [(session.id, State.CANCELLED)]
     assert await town.store.transact(lambda tx: devices_of(tx, *owner)) == []
     assert await town.store.transact(lambda tx: activation.pending_code(tx, sealer, now, *owner)) is None
+
+
+@pytest.mark.parametrize(("revoke", "left"), [(revoke_all, 0), (revoke_token, 1)])
+async def test_revoking_takes_the_seed_and_leaves_bypass_codes_to_the_lost_phone(
+    town: Town, revoke: Callable[..., object], left: int
+) -> None:
+    """A member who is removed has no codes; one whose phone is lost keeps the bypass code made for that day."""
+    owner, now, sealer = (town.device.user_id, town.device.domain_id), town.clock.now(), Sealer(bytes(32))
+    await town.store.transact(lambda tx: totp.begin(tx, sealer, now, *owner))
+    await enrol(town)
+    await town.store.transact(lambda tx: bypass.create(tx, sealer, now, owner[0], 1, None))
+    await town.store.transact(lambda tx: revoke(tx, now, *owner))
+    assert await town.store.transact(lambda tx: tx.execute("SELECT * FROM totp")) == []
+    assert len(await town.store.transact(lambda tx: bypass.codes_of(tx, now, owner[0]))) == left
 
 
 async def test_revoking_one_device_leaves_the_question_to_the_other(town: Town) -> None:

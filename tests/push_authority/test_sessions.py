@@ -50,10 +50,10 @@ async def state(town: Town, session: Session) -> tuple[str, str | None, str]:
     return found.state(now).value, found.reason(now), found.v1_state(now)
 
 
-async def decide(town: Town, session: Session, decision: str = "approved") -> list[Final]:
+async def decide(town: Town, session: Session, decision: str = "approved", number: str = "") -> list[Final]:
     """Decide a session by the device of the town."""
-    sig = decode(town.key.decision_signature(session.id, decision, NONCE, CTX), 64)
-    signed = SignedDecision(session.id, town.device.id, decision, NONCE, CTX, "", sig or b"")
+    sig = decode(town.key.decision_signature(session.id, decision, NONCE, CTX, number), 64)
+    signed = SignedDecision(session.id, town.device.id, decision, NONCE, CTX, number, sig or b"")
     key, now = town.device.public_key, town.clock.now()
     return await town.store.transact(lambda tx: sessions.decide(tx, now, signed, key, "cli"))
 
@@ -188,6 +188,52 @@ async def test_unknown_trigger_ends_the_queue_too(town: Town) -> None:
     assert await state(town, sudo) == ("pending", None, "pending")
 
 
+async def test_right_number_approves(town: Town) -> None:
+    """An approval that is signed with the number of the session counts, and its proof holds the number."""
+    session = await insert(town, number="07")
+    assert len(await decide(town, session, number="07")) == 1
+    assert await state(town, session) == ("approved", None, "approved")
+    assert json.loads((await find(town, session)).proof or "")["number"] == "07"
+
+
+async def test_wrong_number_ends_the_attempt(town: Town) -> None:
+    """A wrong number denies for good and leaves no proof; the right one afterwards changes nothing."""
+    session = await insert(town, number="07")
+    assert [final.state for final in await decide(town, session, number="70")] == [State.DENIED]
+    assert await state(town, session) == ("denied", "wrong_number", "denied")
+    assert await decide(town, session, number="07") == []
+    assert (await find(town, session)).proof is None
+    rows = await town.store.transact(lambda tx: tx.execute("SELECT entry FROM audit ORDER BY seq DESC LIMIT 1"))
+    entry = json.loads(rows[0][0])
+    assert (entry["reason"], entry["device"]) == ("wrong_number", town.device.id)
+
+
+@pytest.mark.parametrize(("expected", "signed"), [("07", ""), (None, "07")])
+async def test_number_that_is_missing_or_not_asked_for_has_no_effect(
+    town: Town, expected: str | None, signed: str
+) -> None:
+    """An approval without the number that it needs, or with one that it does not, changes nothing."""
+    session = await insert(town, number=expected)
+    assert await decide(town, session, number=signed) == []
+    assert await state(town, session) == ("pending", None, "pending")
+
+
+@pytest.mark.parametrize("typed", ["", "70"])
+async def test_denial_needs_no_number(town: Town, typed: str) -> None:
+    """Who refuses need not see the other place."""
+    session = await insert(town, number="07")
+    assert len(await decide(town, session, "denied", typed)) == 1
+    assert await state(town, session) == ("denied", "user", "denied")
+
+
+async def test_wrong_number_out_of_turn_has_no_effect(town: Town) -> None:
+    """A number that is typed for a session that is not shown does not end it."""
+    await insert(town, "a")
+    second = await insert(town, "b", number="07")
+    assert await decide(town, second, number="70") == []
+    assert await state(town, second) == ("pending", None, "pending")
+
+
 async def test_approval_is_consumed_once(town: Town) -> None:
     """The first consumer and its retries have the approval, another one has not; the audit has it once."""
     session, now = await insert(town), town.clock.now()
@@ -247,5 +293,7 @@ async def test_counting_reads_indexes_alone(town: Town) -> None:
 
 
 async def test_session_hides_its_text(town: Town) -> None:
-    """What a session is about does not appear in its representation."""
-    assert CTX not in repr(await insert(town))
+    """What a session is about, and its number, do not appear in its representation."""
+    session = await insert(town, number="07")
+    assert CTX not in repr(session)
+    assert "'07'" not in repr(session)

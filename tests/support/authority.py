@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pyotp
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -115,6 +116,30 @@ class RunningAuthority:
         assert reply.status == 200, reply
         return reply.json["id"]
 
+    async def type_code(self, code: str, username: str = "alice", *, key: str = "otp", **more: Any) -> Any:
+        """Begin a session with a typed code; return its native form."""
+        body = {"user": {"username": username}, key: code, **more}
+        reply = await self.call("POST", "/domains/{d}/sessions", body, accept=NATIVE)
+        assert reply.status == 200, reply
+        return reply.json
+
+    async def user_id(self, username: str = "alice") -> str:
+        """Return the id of a user."""
+        return (await self.call("GET", f"/users?username={username}")).json["id"]
+
+    async def bypass_code(self, username: str = "alice", **options: int) -> dict[str, Any]:
+        """Make a bypass code; return LoginTC's object."""
+        return (await self.call("POST", f"/users/{await self.user_id(username)}/bypasscodes", options)).json
+
+    async def enrol_totp(self, username: str = "alice") -> str:
+        """Give a user an active seed, whose code of this moment has not been used."""
+        path = f"/domains/{{d}}/users/{await self.user_id(username)}/totp"
+        seed = (await self.call("PUT", path)).json["secret"]
+        # The code of the step before: the present one stays usable.
+        first = pyotp.TOTP(seed).at(time.time() - 30)
+        assert (await self.call("POST", f"{path}/confirm", {"code": first})).status == 200
+        return seed
+
     async def state(self, session: str, query: str = "") -> str:
         """Read the native state of a session."""
         return (await self.call("GET", f"/domains/{{d}}/sessions/{session}{query}", accept=NATIVE)).json["state"]
@@ -137,10 +162,10 @@ class DeviceKey:
         r, s = decode_dss_signature(self.key.sign("\n".join(fields).encode(), ec.ECDSA(SHA256())))
         return b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
-    def decision_signature(self, session: str, decision: str, nonce: str, ctx: str) -> str:
+    def decision_signature(self, session: str, decision: str, nonce: str, ctx: str, number: str = "") -> str:
         """Sign a decision over what is shown."""
         shown = b64(hashlib.sha256(ctx.encode()).digest())
-        return self.sign("decision.v1", session, self.id, decision, nonce, shown, "")
+        return self.sign("decision.v1", session, self.id, decision, nonce, shown, number)
 
 
 class SigningDevice(DeviceKey):
@@ -183,6 +208,12 @@ class SigningDevice(DeviceKey):
         headers = {"Authorization": self.authorization("DELETE", target)}
         return await fetch(self.http, "DELETE", self.page_url + target, None, headers)
 
+    async def post_signed(self, target: str, body: Any) -> Reply:
+        """Send JSON with a signed request."""
+        data = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": self.authorization("POST", target, data)}
+        return await fetch(self.http, "POST", self.page_url + target, data, headers)
+
     async def post(self, target: str, body: Any) -> Reply:
         """Send JSON."""
         headers = {"Content-Type": "application/json"}
@@ -198,15 +229,15 @@ class SigningDevice(DeviceKey):
         """Return one session."""
         return (await self.get(f"/device/v1/sessions/{session_id}")).json
 
-    def decision(self, session: dict[str, Any], decision: str) -> dict[str, Any]:
+    def decision(self, session: dict[str, Any], decision: str, number: str = "") -> dict[str, Any]:
         """Return the signed body of a decision over what ``session`` shows."""
-        sig = self.decision_signature(session["id"], decision, session["nonce"], session["ctx"])
-        return {"device_id": self.id, "decision": decision, "number": "", "sig": sig, "via": "cli"}
+        sig = self.decision_signature(session["id"], decision, session["nonce"], session["ctx"], number)
+        return {"device_id": self.id, "decision": decision, "number": number, "sig": sig, "via": "cli"}
 
-    async def decide(self, session: dict[str, Any] | str, decision: str) -> Reply:
+    async def decide(self, session: dict[str, Any] | str, decision: str, number: str = "") -> Reply:
         """Decide a session, given as the device API shows it or by its id."""
         shown = await self.session(session) if isinstance(session, str) else session
-        return await self.post(f"/device/v1/sessions/{shown['id']}/decision", self.decision(shown, decision))
+        return await self.post(f"/device/v1/sessions/{shown['id']}/decision", self.decision(shown, decision, number))
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:

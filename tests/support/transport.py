@@ -10,7 +10,7 @@ from pushgate.outcome import FailureKind
 
 SESSION = "a" * 40
 CLOUD: list[str] = []
-OWN = ["wait", "idempotency", "consume", "proof"]
+OWN = ["wait", "idempotency", "number", "consume", "proof"]
 
 
 @dataclass
@@ -28,6 +28,8 @@ class ScriptedTransport:
     ledger: list[tuple[float, str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """The idempotency keys of the creates."""
 
     async def request(
         self, method: str, path: str, *, deadline: float, body: Any = None, headers: Mapping[str, str] | None = None
@@ -41,6 +43,7 @@ class ScriptedTransport:
         elif path.endswith("/consume"):
             answer = take(self.consume)
         elif method == "POST":
+            self.keys.append((headers or {}).get("Idempotency-Key", ""))
             answer = take(self.create)
         elif method == "DELETE":
             answer = self.withdraw

@@ -12,9 +12,11 @@ import pytest
 from pushgate.authenticator import Authenticator
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient
+from pushgate.login import Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Pending
 from pushgate.policy import Policy, Rule
-from pushgate.providers.logintc import LoginTc, ServerFacts
+from pushgate.providers.logintc import LoginTc
+from pushgate.providers.logintc_server import ServerFacts
 from tests.support.authority import RunningAuthority, running_authority
 from tests.support.core import RecordingAudit, RecordingConversation, make_guards, make_login
 
@@ -30,7 +32,7 @@ async def provider_of(authority: RunningAuthority, *, unix: bool, native: bool) 
     transport = JsonClient(url, CLOCK, {"Authorization": f'LoginTC key="{authority.api_key}"'})
     provider = LoginTc(transport, authority.domain_id, CLOCK)
     if not native:
-        provider.facts = ServerFacts(frozenset(), domain_known=True, request_timeout=90)
+        provider.server.facts = ServerFacts(frozenset(), domain_known=True, request_timeout=90)
     try:
         yield provider
     finally:
@@ -123,3 +125,45 @@ async def test_a_user_whom_nobody_enrolled_is_told_apart(private_folder: Path) -
                     outcome = await provider.begin(make_login(user=name), CLOCK.now() + 5)
                     assert isinstance(outcome, Failed)
                     assert outcome.kind is FailureKind.NOT_ENROLLED
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("drawn", [True, False])
+async def test_a_number_ties_the_device_to_the_login(private_folder: Path, drawn: bool, right: bool) -> None:
+    """A person who types the number of the login on the device is let in; another number ends the attempt."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        async with provider_of(authority, unix=True, native=True) as provider:
+            deadline = CLOCK.now() + 20
+            factor = Push(draw_number=True) if drawn else Push(number=Secret(b"57"))
+            begun = await provider.begin(make_login(factor=factor), deadline)
+            assert isinstance(begun, Pending)
+            number = begun.number if drawn else "57"
+            typed = number if right else f"{(int(number) + 1) % 100:02}"
+            await device.decide((await device.sessions())[0], "approved", typed)
+            outcome = await provider.wait(begun.handle, deadline)
+    assert outcome == (Approved(device.id) if right else Denied("wrong_number"))
+
+
+async def test_daemons_share_a_login(private_folder: Path) -> None:
+    """A NAS that turns to its second server makes no second push, and one approval lets both daemons answer."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        async with (
+            provider_of(authority, unix=True, native=True) as first,
+            provider_of(authority, unix=False, native=True) as second,
+        ):
+            begun = []
+            for provider, seconds in ((first, 20), (second, 12)):
+                login = make_login(join_key=b"attempt-1", factor=Push(draw_number=True))
+                begun.append(await provider.begin(login, CLOCK.now() + seconds))
+            one, two = begun
+            assert isinstance(one, Pending)
+            assert one == two
+            (session,) = await device.sessions()
+            await device.decide(session, "approved", one.number)
+            waits = (provider.wait(one.handle, CLOCK.now() + 10) for provider in (first, second))
+            assert await asyncio.gather(*waits) == [Approved(device.id)] * 2
+            again = await first.begin(make_login(join_key=b"attempt-1"), CLOCK.now() + 10)
+    assert isinstance(again, Pending)
+    assert again.handle.id != one.handle.id

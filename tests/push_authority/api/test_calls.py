@@ -6,6 +6,7 @@ import pytest
 from push_authority.api.calls import parse_consumer, parse_page, parse_person, parse_question, parse_wait
 from push_authority.apikeys import ApiKey
 from push_authority.asking import Question
+from push_authority.codes import Kind, TypedCode
 from push_authority.errors import ApiError
 from push_authority.people import NewPerson
 
@@ -36,7 +37,7 @@ def test_native_call_has_its_context() -> None:
         }
     )
     context = asked.context
-    assert (asked.username, asked.user_id, asked.lifetime, asked.has_code) == ("alice", None, 12.5, False)
+    assert (asked.username, asked.user_id, asked.lifetime, asked.code) == ("alice", None, 12.5, None)
     assert (context.service, context.host, context.account, context.command) == ("sudo", "web1", "root", "id")
     assert (context.tty, context.origin_kind, context.ip) == ("pts/1", "", "203.0.113.7")
     assert context.attributes == (("b", "2"), ("a", "1"))
@@ -54,14 +55,41 @@ def test_time_out_is_capped() -> None:
     assert parse({"user": ALICE, "timeout": 300}).lifetime == 60.0
 
 
-@pytest.mark.parametrize(("code", "expected"), [({}, False), ({"otp": None}, False), ({"otp": "123456"}, True)])
+@pytest.mark.parametrize(
+    ("sent", "number", "draw"),
+    [
+        ({}, None, False),
+        ({"number": None}, None, False),
+        ({"number": "show"}, None, True),
+        ({"number": "07"}, "07", False),
+    ],
+)
+def test_number_is_drawn_or_taken(sent: dict[str, Any], number: str | None, draw: bool) -> None:
+    """A caller has a number drawn or sends the person's own; LoginTC's form knows neither."""
+    asked = parse({"user": ALICE, **sent})
+    assert (asked.number, asked.draw_number) == (number, draw)
+    plain = parse({"user": ALICE, **sent}, native=False)
+    assert (plain.number, plain.draw_number) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({}, None),
+        ({"otp": None, "bypasscode": None}, None),
+        ({"otp": "123456"}, TypedCode(Kind.OTP, "123456")),
+        ({"bypasscode": "123456789"}, TypedCode(Kind.BYPASS, "123456789")),
+        ({"otp": "123456", "bypasscode": "1"}, TypedCode(Kind.BYPASS, "1")),
+        ({"otp": " 123-456\u00a0"}, TypedCode(Kind.OTP, "123456")),
+        ({"otp": "\uff11\uff12\uff13\uff14\uff15\uff16"}, TypedCode(Kind.OTP, "123456")),
+        ({"otp": ""}, TypedCode(Kind.OTP, "")),
+    ],
+)
 @pytest.mark.parametrize("native", [True, False])
-def test_typed_code_is_seen(code: dict[str, Any], expected: bool, native: bool) -> None:
-    """A code that came along is seen in either form; null is none."""
-    assert parse({"user": ALICE, **code}, native=native).has_code is expected
-    assert parse(
-        {"user": ALICE, **{key.replace("otp", "bypasscode"): value for key, value in code.items()}}
-    ).has_code is (expected)
+def test_typed_code_is_seen(sent: dict[str, Any], code: TypedCode | None, native: bool) -> None:
+    """A code that came along is seen in either form and in one spelling; a bypass code wins, null is none."""
+    assert parse({"user": ALICE, **sent}, native=native).code == code
+    assert "123456" not in repr(code)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +121,13 @@ def test_typed_code_is_seen(code: dict[str, Any], expected: bool, native: bool) 
         {"user": ALICE, "context": {"command": "x" * 1025}},
         {"user": ALICE, "client_nonce": "short"},
         {"user": ALICE, "client_nonce": 7},
+        {"user": ALICE, "otp": 123456},
+        {"user": ALICE, "otp": "1" * 65},
+        {"user": ALICE, "bypasscode": ["1"]},
+        {"user": ALICE, "number": "SHOW"},
+        {"user": ALICE, "number": "7"},
+        {"user": ALICE, "number": 57},
+        {"user": ALICE, "number": "5\uff17"},
         {"user": ALICE, "timeout": 0},
         {"user": ALICE, "timeout": "60"},
         {"user": ALICE, "timeout": True},

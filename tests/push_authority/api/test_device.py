@@ -1,6 +1,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -266,8 +267,9 @@ async def test_approval_of_one_login_never_opens_another(authority: RunningAutho
         {"decision": "approve"},
         {"decision": "APPROVED"},
         {"decision": 7},
-        {"number": "42"},
         {"number": 42},
+        {"number": "4"},
+        {"number": "4\uff12"},
         {"device_id": "x"},
         {"device_id": None},
         {"via": "mail"},
@@ -282,6 +284,85 @@ async def test_broken_decision_is_refused(authority: RunningAuthority, change: d
     body = {**alice.decision(await alice.session(session), "approved"), **change}
     assert (await alice.post(f"/device/v1/sessions/{session}/decision", body)).status == 400
     assert await authority.state(session) == "pending"
+
+
+def all_values(value: Any) -> set[Any]:
+    """Return every text and number in a JSON value, also inside the JSON texts in it."""
+    if isinstance(value, dict):
+        return set().union(*map(all_values, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(all_values, value))
+    if isinstance(value, str) and value.startswith("{"):
+        return all_values(json.loads(value))
+    return {value}
+
+
+@pytest.mark.parametrize("number", ["show", "57"])
+async def test_number_is_typed_and_never_told(
+    authority: RunningAuthority, capfd: pytest.CaptureFixture[str], number: str
+) -> None:
+    """A number is in the answer to who had it drawn, and before the decision in nothing else that can be read."""
+    alice = await authority.enrol("alice")
+    body = {"user": {"username": "alice"}, "number": number, "context": {"service": "vpn"}}
+    created = (await authority.call("POST", "/domains/{d}/sessions", body, accept=NATIVE)).json
+    drawn = created["number"]
+    assert (drawn is None) == (number == "57")
+    secret, path = drawn or number, f"/domains/{{d}}/sessions/{created['id']}"
+    (listed,) = await alice.sessions()
+    read = [listed, await alice.session(created["id"])]
+    async with asyncio.timeout(5), alice.events() as events:
+        read += [session async for name, session in take_until(events, "request")]
+    read += [(await authority.call("GET", path, accept=accept)).json for accept in ("*/*", NATIVE)]
+    rows = await authority.authority.store.transact(lambda tx: tx.execute("SELECT entry FROM audit"))
+    read += [json.loads(row[0]) for row in rows]
+    assert secret not in all_values(read)
+    assert (listed["number_required"], listed["min_assurance"]) == (True, 3)
+    assert json.loads(listed["ctx"])["number_required"] is True
+    assert (await alice.decide(listed, "approved", secret)).json == {"id": created["id"], "state": "approved"}
+    decided = (await authority.call("GET", path, accept=NATIVE)).json
+    assert (decided["assurance"], decided["methods"]) == (3, ["device", "number"])
+    assert decided["proof"]["number"] == secret
+    assert f"number={secret}" not in "".join(capfd.readouterr())
+
+
+async def take_until(events: AsyncIterator[tuple[str, Any]], last: str) -> AsyncIterator[tuple[str, Any]]:
+    """Read a stream of events to the first of a name."""
+    async for name, data in events:
+        yield name, data
+        if name == last:
+            return
+
+
+async def test_wrong_number_is_the_last_try(authority: RunningAuthority) -> None:
+    """A thief with the device guesses once: the login is denied, and the right number comes too late."""
+    alice, other = await authority.enrol("alice"), await authority.enrol("mallory")
+    session = await authority.ask("alice", native=True, number="57")
+    shown = await alice.session(session)
+    assert (await other.decide(shown, "approved", "57")).status == 404
+    assert (await alice.decide(shown, "approved")).status == 400
+    signed_for_56 = {**alice.decision(shown, "approved", "56"), "number": "57"}
+    assert (await alice.post(f"/device/v1/sessions/{session}/decision", signed_for_56)).status == 403
+    assert await authority.state(session) == "pending"
+    wrong = await alice.decide(shown, "approved", "56")
+    assert (wrong.status, wrong.json) == (200, {"id": session, "state": "denied", "reason": "wrong_number"})
+    late = await alice.decide(shown, "approved", "57")
+    assert (late.status, late.json["state"]) == (409, "denied")
+    told = (await authority.call("GET", f"/domains/{{d}}/sessions/{session}", accept=NATIVE)).json
+    assert (told["state"], told["reason"], told["proof"], told["assurance"]) == ("denied", "wrong_number", None, None)
+    consumed = await authority.call("POST", f"/domains/{{d}}/sessions/{session}/consume", {"consumer": "x"})
+    assert consumed.status == 400
+
+
+async def test_devices_race_with_two_numbers(authority: RunningAuthority) -> None:
+    """Of a right and a wrong number that come at once the first counts, and the other finds the session over."""
+    user, code = await authority.add_user("alice")
+    alice = await authority.enrol_code(code)
+    second = await authority.enrol_code(await authority.new_code(user))
+    for _ in range(5):
+        session = await authority.ask("alice", native=True, number="57")
+        shown = await alice.session(session)
+        replies = await asyncio.gather(alice.decide(shown, "approved", "57"), second.decide(shown, "approved", "75"))
+        assert sorted(reply.status for reply in replies) == [200, 409]
 
 
 async def test_late_decision_is_gone(authority: RunningAuthority) -> None:

@@ -65,6 +65,15 @@ def test_native_session_is_complete() -> None:
         "consumed": False,
         "proof": None,
     }
+    numbered = replace(SESSION, number="42")
+    assert json.loads(native_session(numbered, 1001.1))["number"] is None
+    shown = json.loads(native_session(replace(numbered, proof="{}"), 1001.1, "42"))
+    assert (shown["number"], shown["methods"], shown["assurance"]) == ("42", ["device", "number"], 3)
+    for method, assurance in (("totp", 1), ("bypass", 0)):
+        typed = json.loads(native_session(replace(SESSION, method=method, stored_state="approved"), 1001.1))
+        assert (typed["methods"], typed["assurance"], typed["proof"]) == ([method], assurance, None)
+    refused = json.loads(native_session(replace(SESSION, method="code", stored_state="denied"), 1001.1))
+    assert (refused["methods"], refused["assurance"]) == (["code"], None)
     decided = json.loads(native_session(replace(SESSION, stored_state="approved", proof='{"v":1}'), 2000.0))
     assert (decided["proof"], decided["assurance"], decided["expires_in"]) == ({"v": 1}, 2, 0)
 

@@ -24,7 +24,7 @@ async def test_success_is_200_of_logintcs_type(authority: RunningAuthority) -> N
     """An answer is 200, of LoginTC's media type, not to be cached, and does not name our library."""
     reply = await authority.call("GET", "/ping")
     assert (reply.status, reply.headers["Content-Type"]) == (200, V1)
-    assert reply.json == {"status": "OK", "features": ["wait", "idempotency", "proof", "consume"]}
+    assert reply.json == {"status": "OK", "features": ["wait", "idempotency", "number", "proof", "consume"]}
     assert (reply.headers["Cache-Control"], reply.headers["Server"]) == ("no-store", "pushgate")
 
 

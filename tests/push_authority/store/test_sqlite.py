@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from push_authority.errors import AuthorityError, StoreBusyError, StoreFailedError
+from push_authority.sessions import find_session
 from push_authority.store import sqlite
 from push_authority.store.base import Transaction
 from push_authority.store.migrations import MIGRATIONS
@@ -126,6 +127,26 @@ async def test_newer_database_is_refused(private_folder: Path) -> None:
     connection.close()
     with pytest.raises(AuthorityError, match="written by a newer pushgate"):
         await SqliteStore.open(path)
+
+
+async def test_decisions_of_the_first_version_survive(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of the first version keeps its sessions and their proofs through every later step."""
+    path = private_folder / "authority.db"
+    monkeypatch.setattr(sqlite, "MIGRATIONS", MIGRATIONS[:1])
+    old = await SqliteStore.open(path)
+    session = """INSERT INTO session VALUES (1, 's', 'd', 'u', 'k', 'sshd', '', '{}', 'n', 'approved',
+        NULL, 1, 2, 1, NULL, NULL, NULL, NULL)"""
+    decision = "INSERT INTO decision VALUES ('s', 'device', 'approved', 'page', 1.5, '{\"v\":1}')"
+    await old.transact(lambda tx: [tx.execute(sql) for sql in (session, decision)])
+    await old.close()
+    monkeypatch.undo()
+    store = await SqliteStore.open(path)
+    found = await store.transact(lambda tx: find_session(tx, 0.0, "s"))
+    assert found is not None
+    assert (found.proof, found.number, found.method) == ('{"v":1}', None, "device")
+    await store.transact(lambda tx: tx.execute("DELETE FROM session"))
+    assert await store.transact(lambda tx: tx.execute("SELECT * FROM decision")) == []
+    await store.close()
 
 
 async def test_failed_migration_changes_nothing(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

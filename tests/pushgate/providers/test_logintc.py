@@ -4,11 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-import structlog
 
 from pushgate.clock import FakeClock
 from pushgate.http import Reply
-from pushgate.login import Origin
+from pushgate.login import Code, Method, Origin, Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Outcome, Pending
 from pushgate.providers.logintc import LoginTc, polling_pause
 from pushgate.providers.logintc_wire import NATIVE_TYPE, V1_TYPE
@@ -130,6 +129,8 @@ async def test_hidden_characters_in_attributes_are_made_visible() -> None:
 async def test_each_reply_to_a_create_has_its_outcome(reply: Reply, outcome: Any) -> None:
     """A server that answers a create gets exactly the documented outcome."""
     result = await Bench(create=[reply]).begin()
+    if isinstance(result, Pending):
+        result = Pending(Handle(result.handle.id))
     assert (result.kind if isinstance(result, Failed) else result) == outcome
 
 
@@ -168,22 +169,6 @@ async def test_a_server_that_fails_at_ping_has_asked_nobody(ping: Any, kind: Fai
     result = await Bench(ping=[ping]).begin()
     assert isinstance(result, Failed)
     assert (result.kind, result.asked) == (kind, False)
-
-
-async def test_the_server_is_met_once_and_again_after_a_failure() -> None:
-    """A daemon pings once, and anew after a create failed in transport."""
-    bench = Bench(create=[state("pending"), outage(), state("pending")])
-    for _ in range(4):
-        await bench.begin()
-    assert bench.server.count("GET", "/api/ping") == 2
-
-
-async def test_an_unknown_domain_is_a_configuration_fault() -> None:
-    """A 404 for a domain that the server does not know is no missing enrolment."""
-    bench = Bench(domain=Reply(404, None), create=[Reply(404, {"errors": [{"code": "api.error.notfound.domain"}]})])
-    result = await bench.begin()
-    assert isinstance(result, Failed)
-    assert result.kind is FailureKind.CONFIG
 
 
 async def test_a_poll_that_turns_approved_accepts() -> None:
@@ -269,13 +254,6 @@ async def test_a_server_that_goes_away_after_pending_has_expired() -> None:
     assert result.kind is FailureKind.EXPIRED
 
 
-async def test_a_session_that_ends_before_our_deadline_is_warned_about() -> None:
-    """An administrator whose login time-out exceeds the domain's hears of it."""
-    with structlog.testing.capture_logs() as logs:
-        await Bench(domain=Reply(200, {"requestTimeout": 45})).begin()
-    assert [(entry["event"], entry["request_timeout"]) for entry in logs] == [("session_ends_early", 45)]
-
-
 def test_polls_are_a_second_apart_and_two_after_half_a_minute() -> None:
     """A poller keeps the documented pace within its spread of ten percent."""
     assert 0.9 <= polling_pause(0) <= 1.1
@@ -357,31 +335,6 @@ async def test_an_authority_that_approves_at_create_is_not_believed() -> None:
     assert (result.kind, result.asked) == (FailureKind.PROTOCOL, True)
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(429, FailureKind.RATE_LIMITED), (500, FailureKind.UNAVAILABLE), (503, FailureKind.UNAVAILABLE)],
-)
-async def test_a_domain_that_cannot_be_looked_up_is_not_called_unknown(status: int, kind: FailureKind) -> None:
-    """A server that fails for a moment while we meet it is met anew, and strangers then wait as if ignored."""
-    bench = Bench(domain=Reply(status, None), create=[Reply(404, None)])
-    first = await bench.begin()
-    bench.server.domain = Reply(200, {})
-    second = await bench.begin()
-    assert isinstance(first, Failed)
-    assert isinstance(second, Failed)
-    assert (first.kind, first.asked, second.kind) == (kind, False, FailureKind.NOT_ENROLLED)
-
-
-async def test_a_domain_that_is_created_later_is_found() -> None:
-    """A daemon that started before its domain existed needs no restart."""
-    bench = Bench(domain=Reply(404, None))
-    await bench.begin()
-    bench.server.domain = Reply(200, {})
-    for _ in range(2):
-        await bench.begin()
-    assert bench.server.count("GET", "/api/ping") == 2
-
-
 async def test_a_refused_withdrawal_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     """An administrator hears of a question that the server would not take back, but not of one that had ended."""
     bench = Bench()
@@ -398,7 +351,7 @@ async def test_a_cancel_deletes_and_swallows_outages() -> None:
     await bench.provider.cancel(Handle(SESSION))
     assert bench.server.ledger[-1][1:] == ("DELETE", f"/api/domains/{DOMAIN}/sessions/{SESSION}")
     bench.server.request = None  # type: ignore[assignment, method-assign]
-    bench.provider.transport = _Away()
+    bench.provider.server.transport = _Away()
     await bench.provider.cancel(Handle(SESSION))
 
 
@@ -409,3 +362,178 @@ class _Away:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+async def test_a_provider_says_what_its_server_can_do() -> None:
+    """Codes work with every server, numbers with one that announces them, and an unreachable one can do nothing."""
+    expected = [(Bench(), {"code"}), (Bench(features=["number"]), {"code"}), (Bench(ping=[outage()]), set())]
+    for bench, features in [*expected, (Bench(features=OWN), {"code", "number"})]:
+        assert await bench.provider.features(bench.clock.now() + 60) == features
+
+
+async def test_a_drawn_number_reaches_the_front_end() -> None:
+    """A number that the server has drawn comes back with the question, and the approval must carry it."""
+    drawn = Reply(200, {"id": SESSION, "state": "pending", "number": "42"})
+    for signed, expected in (("42", Approved()), ("41", FailureKind.DOWNGRADED), ("", FailureKind.DOWNGRADED)):
+        used = [Reply(200, {"proof": {"number": signed}})]
+        bench = Bench(features=OWN, create=[drawn], poll=[state("approved")], consume=used)
+        begun = await bench.begin(factor=Push(draw_number=True))
+        assert isinstance(begun, Pending)
+        assert (begun.number, bench.server.bodies[-1]["number"]) == ("42", "show")
+        assert "42" not in repr(begun.handle)
+        outcome = await bench.provider.wait(begun.handle, bench.clock.now() + 60)
+        assert (outcome.kind if isinstance(outcome, Failed) else outcome) == expected
+
+
+async def test_a_chosen_number_is_sent_and_not_shown() -> None:
+    """A number that the person has typed at the login goes to the authority and is not shown anywhere again."""
+    bench = Bench(features=OWN)
+    begun = await bench.begin(factor=Push(number=Secret(b"57")))
+    assert isinstance(begun, Pending)
+    assert (begun.number, bench.server.bodies[-1]["number"]) == ("", "57")
+    assert "57" not in repr(begun).replace(SESSION, "")
+
+
+@pytest.mark.parametrize("factor", [Push(number=Secret(b"57")), Push(draw_number=True)])
+@pytest.mark.parametrize("features", [[], ["number"], ["wait", "consume"]])
+async def test_a_server_without_numbers_asks_nobody(features: list[str], factor: Push) -> None:
+    """A login that needs a number is never sent as a plain push instead."""
+    bench = Bench(features=features)
+    result = await bench.begin(factor=factor)
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked) == (FailureKind.DOWNGRADED, False)
+    assert bench.server.count("POST") == 0
+
+
+async def test_a_server_that_draws_no_number_is_withdrawn_from() -> None:
+    """A server that opens a session without the number that it promised gets its question taken back."""
+    bench = Bench(features=OWN)
+    result = await bench.begin(factor=Push(draw_number=True))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked, bench.server.count("DELETE")) == (FailureKind.PROTOCOL, True, 1)
+
+
+@pytest.mark.parametrize("features", [[], OWN])
+@pytest.mark.parametrize(("code", "field"), [("123456", "otp"), ("12345678", "otp"), ("123 456 789", "bypasscode")])
+async def test_a_right_code_opens_at_once(features: list[str], code: str, field: str) -> None:
+    """A code is checked in one create; our own authority's approval is claimed, LoginTC's stands."""
+    bench = Bench(features=features, create=[state("approved")])
+    assert await bench.begin(factor=Code(Secret(code.encode()))) == Approved("code")
+    sent = next(body for body in bench.server.bodies if body and "user" in body)
+    assert sent[field] == code.replace(" ", "")
+    assert bench.server.count("POST", "/consume") == bool(features)
+
+
+async def test_a_code_that_somebody_else_claims_opens_nothing() -> None:
+    """An approval by code counts only once it is claimed."""
+    bench = Bench(features=OWN, create=[state("approved")], consume=[Reply(409, None)])
+    assert isinstance(await bench.begin(factor=Code(Secret(b"123456"))), Failed)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (state("denied"), FailureKind.BAD_CODE),
+        (state("denied", reason="bad_code"), FailureKind.BAD_CODE),
+        (state("denied", reason="locked"), FailureKind.LOCKED),
+        (Reply(400, None), FailureKind.BAD_CODE),
+        (Reply(404, None), FailureKind.BAD_CODE),
+        (Reply(404, {"errors": [{"code": "api.error.notfound.token"}]}), FailureKind.NOT_ENROLLED),
+        (Reply(401, None), FailureKind.CONFIG),
+        (Reply(429, None), FailureKind.RATE_LIMITED),
+        (Reply(503, None), FailureKind.UNAVAILABLE),
+    ],
+)
+async def test_a_code_that_is_not_right_has_its_failure(reply: Reply, kind: FailureKind) -> None:
+    """A code that opens nothing is never a denial by the person, and nobody was asked."""
+    result = await Bench(create=[reply]).begin(factor=Code(Secret(b"123456")))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked) == (kind, False)
+
+
+async def test_a_code_of_no_form_is_not_sent() -> None:
+    """What can be no code is refused without a request, and so without counting at the server."""
+    bench = Bench()
+    result = await bench.begin(factor=Code(Secret(b"12345")))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked, bench.server.ledger) == (FailureKind.BAD_CODE, False, [])
+
+
+async def test_a_server_that_asks_instead_of_checking_is_withdrawn_from() -> None:
+    """A server that answers a code with a push gets it taken back: nobody shall approve what nobody waits for."""
+    bench = Bench()
+    result = await bench.begin(factor=Code(Secret(b"123456")))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked, bench.server.count("DELETE")) == (FailureKind.PROTOCOL, True, 1)
+
+
+async def test_the_method_push_is_a_push_and_others_are_unknown() -> None:
+    """A person who types push is asked; a method that the server does not have asks nobody."""
+    bench = Bench()
+    result = await bench.begin(factor=Method("sms"))
+    assert isinstance(result, Failed)
+    assert (result.kind, result.asked, bench.server.ledger) == (FailureKind.PROTOCOL, False, [])
+    assert isinstance(await bench.begin(factor=Method("push")), Pending)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (state("approved"), Approved("code")),
+        (state("denied"), FailureKind.BAD_CODE),
+        (state("denied", reason="locked"), FailureKind.LOCKED),
+        (outage(sent=False), FailureKind.UNAVAILABLE),
+    ],
+)
+async def test_a_code_may_be_typed_while_the_push_is_out(reply: Any, expected: Any) -> None:
+    """A right code opens the login for which the push is out; a wrong one does not end it, an outage opens nothing."""
+    bench = Bench(features=OWN, create=[state("pending"), reply])
+    begun = await bench.begin(service="sudo")
+    assert isinstance(begun, Pending)
+    outcome = await bench.provider.submit(begun.handle, "123456", bench.clock.now() + 30)
+    creates = [body for body in bench.server.bodies if body and "user" in body]
+    assert (creates[1]["otp"], creates[1]["context"]) == ("123456", creates[0]["context"])
+    assert bench.server.count("DELETE") == 0
+    assert (outcome.kind if isinstance(outcome, Failed) else outcome) == expected
+    assert not isinstance(outcome, Failed) or outcome.asked
+
+
+async def test_a_code_for_another_providers_question_is_refused() -> None:
+    """A handle that this provider did not give takes no code."""
+    bench = Bench()
+    assert isinstance(await bench.provider.submit(Handle("x"), "123456", bench.clock.now() + 30), Failed)
+    assert bench.server.ledger == []
+
+
+async def test_daemons_that_share_a_login_send_the_same() -> None:
+    """Two daemons that hold the same login at different moments send one body and key, and claim under one name."""
+    first, second = Bench(features=OWN, poll=[state("approved")]), Bench(features=OWN, poll=[state("approved")])
+    for bench, seconds in ((first, 60), (second, 12)):
+        login = make_login(join_key=b"attempt-1")
+        begun = await bench.provider.begin(login, bench.clock.now() + seconds)
+        assert isinstance(begun, Pending)
+        assert await bench.provider.wait(begun.handle, bench.clock.now() + seconds) == Approved()
+    assert first.server.bodies == second.server.bodies
+    assert first.server.keys == second.server.keys
+    assert len(first.server.keys[0]) == 43
+
+
+async def test_logins_that_nobody_shares_stay_apart() -> None:
+    """A login without a join key, a code, and a server without the feature get no key and a fresh nonce."""
+    own, cloud = Bench(features=OWN), Bench(features=["consume"])
+    for _ in range(2):
+        await own.begin()
+    assert own.server.bodies[-1]["client_nonce"] != own.server.bodies[-2]["client_nonce"]
+    await own.begin(join_key=b"k", factor=Code(Secret(b"123456")))
+    await cloud.begin(join_key=b"k")
+    assert [*own.server.keys, *cloud.server.keys] == [""] * 4
+
+
+async def test_a_code_is_claimed_under_a_name_of_its_own() -> None:
+    """Two daemons that check the same code are two uses of it: only one may win."""
+    names = []
+    for _ in range(2):
+        bench = Bench(features=OWN, create=[state("approved")])
+        await bench.begin(join_key=b"attempt-1", factor=Code(Secret(b"123456")))
+        names += [body["consumer"] for body in bench.server.bodies if body and "consumer" in body]
+    assert len(set(names)) == 2

@@ -5,9 +5,18 @@ from typing import Any
 import pytest
 
 from pushgate.http import Reply
-from pushgate.login import Origin, OriginSource
+from pushgate.login import Origin, OriginSource, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind
-from pushgate.providers.logintc_wire import error_code, native_body, read_state, v1_body
+from pushgate.providers.logintc_wire import (
+    code_fields,
+    error_code,
+    native_body,
+    number_field,
+    proved_number,
+    read_number,
+    read_state,
+    v1_body,
+)
 from tests.support.core import make_login
 from tests.support.transport import SESSION
 
@@ -59,3 +68,59 @@ def test_a_nested_state_is_no_state() -> None:
     result = read_state({"id": SESSION, "state": {"approved": True}}, SESSION)
     assert isinstance(result, Failed)
     assert result.kind is FailureKind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("typed", "fields"),
+    [
+        ("012345", {"otp": "012345"}),
+        ("12345678", {"otp": "12345678"}),
+        ("123456789", {"bypasscode": "123456789"}),
+        (" 123 456 ", {"otp": "123456"}),
+        ("123-456-789", {"bypasscode": "123456789"}),
+        ("\uff11\uff12\uff13\uff14\uff15\uff16", {"otp": "123456"}),
+        ("123\u2011456\u00a0", {"otp": "123456"}),
+        ("12345", None),
+        ("1234567890", None),
+        ("12345a", None),
+        ("\u0661\u0662\u0663\u0664\u0665\u0666", None),
+        ("\u00b9\u00b2\u00b3456", {"otp": "123456"}),
+        ("", None),
+    ],
+)
+def test_a_typed_code_is_read_as_people_write_it(typed: str, fields: dict[str, str] | None) -> None:
+    """A person may group digits; what is not six to nine digits then is no code, and is not sent."""
+    assert code_fields(typed.encode()) == fields
+
+
+def test_bytes_that_are_no_text_are_no_code() -> None:
+    """A peer that sends bytes in no encoding sends no code."""
+    assert code_fields(b"12345\xff") is None
+
+
+@pytest.mark.parametrize(
+    ("push", "field"),
+    [
+        (Push(), ""),
+        (Push(draw_number=True), "show"),
+        (Push(number=Secret(b"07")), "07"),
+        (Push(number=Secret(b"07"), draw_number=True), "07"),
+        (Push(number=Secret(b"7")), None),
+        (Push(number=Secret(b"sh")), None),
+        (Push(number=Secret(b"07\n")), None),
+        (Push(number=Secret("\u0660\u0667".encode())), None),
+    ],
+)
+def test_a_number_is_two_digits_or_none(push: Push, field: str | None) -> None:
+    """A number goes out as it was typed, or as the word that has it drawn."""
+    assert number_field(push) == field
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], {}, {"number": 42}, {"number": "4"}, {"number": "\uff14\uff12"}, {"number": None}]
+)
+def test_an_answer_without_a_number_has_none(body: Any) -> None:
+    """A server that sends anything but two digits has drawn no number."""
+    assert read_number(body) == ""
+    assert proved_number({"proof": body}) == ""
+    assert proved_number(body) == ""

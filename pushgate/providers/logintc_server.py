@@ -1,0 +1,140 @@
+"""The server of the provider ``logintc``: how it is called, and what it has said of itself."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import structlog
+
+from pushgate.clock import Clock
+from pushgate.http import Reply, RequestFailedError
+from pushgate.outcome import Handle
+from pushgate.providers.logintc_wire import NATIVE_TYPE, V1_TYPE, failure_of_status
+
+log = structlog.get_logger()
+
+CALL_SECONDS = 5.0
+HOLD_SECONDS = 25
+"""How long a server with ``wait`` may hold a question; it allows 0-30."""
+
+
+class Transport(Protocol):
+    """What the provider needs of ``pushgate.http.JsonClient``."""
+
+    async def request(
+        self, method: str, path: str, *, deadline: float, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send one request; raises ``RequestFailedError``."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What the server said of itself."""
+
+    features: frozenset[str]
+    domain_known: bool
+    request_timeout: int
+
+    @property
+    def native(self) -> bool:
+        """Whether to speak the native form: it is worth it only where approvals can be claimed."""
+        return "consume" in self.features
+
+    @property
+    def numbers(self) -> bool:
+        """Whether the server binds a number to a question; only the native form can say so."""
+        return self.native and "number" in self.features
+
+    @property
+    def shares(self) -> bool:
+        """Whether two daemons that create the same session get one."""
+        return self.native and "idempotency" in self.features
+
+
+class LoginTcServer:
+    """One server and one domain of it."""
+
+    def __init__(self, transport: Transport, domain_id: str, clock: Clock) -> None:
+        self.transport, self.clock = transport, clock
+        self.domain = f"/api/domains/{quote(domain_id, safe='')}"
+        self.facts: ServerFacts | None = None
+        # Kept beside the facts: other logins are still waiting for the server that they describe.
+        self.stale = False
+
+    async def meet(self, deadline: float) -> ServerFacts:
+        """Return what the server can do; asks it at the first time, and after something went wrong.
+
+        Raises:
+            RequestFailedError: if it cannot be reached or refuses our key.
+        """
+        if self.facts is None or self.stale:
+            self.facts = await self.ask_facts(deadline)
+            self.stale = not self.facts.domain_known
+            if self.facts.request_timeout < deadline - self.clock.now():
+                timeout = self.facts.request_timeout
+                log.warning("session_ends_early", request_timeout=timeout, hint="lower login.timeout")
+        return self.facts
+
+    async def ask_facts(self, deadline: float) -> ServerFacts:
+        """Ask what the server can do and whether it knows our domain.
+
+        Raises:
+            RequestFailedError: if it cannot be reached or refuses our key.
+        """
+        ping = await self.call("GET", "/api/ping", deadline, accept=V1_TYPE)
+        if ping.status != 200:
+            raise RequestFailedError(failure_of_status(ping.status), sent=True, detail=f"HTTP {ping.status}")
+        features = ping.body.get("features") if isinstance(ping.body, dict) else None
+        domain = await self.call("GET", self.domain, deadline, accept=V1_TYPE)
+        if domain.status == 429 or domain.status >= 500:
+            # No word about the domain. Taken as "unknown", it would tell strangers who is enrolled: by a faster reject.
+            raise RequestFailedError(
+                failure_of_status(domain.status), sent=True, detail=f"domain: HTTP {domain.status}"
+            )
+        known = domain.status == 200 and isinstance(domain.body, dict)
+        if not known:
+            log.error("domain_unknown", status=domain.status, hint="check domain_id in the configuration")
+        timeout = domain.body.get("requestTimeout") if known else None
+        return ServerFacts(
+            features=frozenset(str(feature) for feature in features) if isinstance(features, list) else frozenset(),
+            domain_known=known,
+            request_timeout=timeout if isinstance(timeout, int) and timeout > 0 else 90,
+        )
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        body: Any = None,
+        limit: float = CALL_SECONDS,
+        accept: str = "",
+        idempotency_key: str = "",
+    ) -> Reply:
+        """Send one request that ends at the deadline, or after ``limit`` seconds.
+
+        Raises:
+            RequestFailedError: for everything that is not a reply.
+        """
+        native = self.facts is not None and self.facts.native
+        headers = {"Accept": accept or (NATIVE_TYPE if native else V1_TYPE)}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        until = min(deadline, self.clock.now() + limit)
+        return await self.transport.request(method, path, deadline=until, body=body, headers=headers)
+
+    def session(self, handle: Handle) -> str:
+        """Return a session's path."""
+        return f"{self.domain}/sessions/{quote(handle.id, safe='')}"
+
+    def hold_seconds(self, remaining: float) -> int:
+        """Return how long the server may hold the next question: whole seconds, 0 for a plain question."""
+        if self.facts is None or "wait" not in self.facts.features:
+            return 0
+        return max(0, min(HOLD_SECONDS, math.floor(remaining)))

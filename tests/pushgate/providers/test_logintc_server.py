@@ -1,0 +1,73 @@
+"""How the provider logintc meets its server, and meets it anew."""
+
+import pytest
+import structlog
+
+from pushgate.http import Reply
+from pushgate.outcome import Failed, FailureKind
+from pushgate.providers.logintc_server import ServerFacts
+from tests.pushgate.providers.test_logintc import Bench
+from tests.support.transport import outage, state
+
+
+async def test_the_server_is_met_once_and_again_after_a_failure() -> None:
+    """A daemon pings once, and anew after a create failed in transport."""
+    bench = Bench(create=[state("pending"), outage(), state("pending")])
+    for _ in range(4):
+        await bench.begin()
+    assert bench.server.count("GET", "/api/ping") == 2
+
+
+async def test_a_session_that_ends_before_our_deadline_is_warned_about() -> None:
+    """An administrator whose login time-out exceeds the domain's hears of it."""
+    with structlog.testing.capture_logs() as logs:
+        await Bench(domain=Reply(200, {"requestTimeout": 45})).begin()
+    assert [(entry["event"], entry["request_timeout"]) for entry in logs] == [("session_ends_early", 45)]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(429, FailureKind.RATE_LIMITED), (500, FailureKind.UNAVAILABLE), (503, FailureKind.UNAVAILABLE)],
+)
+async def test_a_domain_that_cannot_be_looked_up_is_not_called_unknown(status: int, kind: FailureKind) -> None:
+    """A server that fails for a moment while we meet it is met anew, and strangers then wait as if ignored."""
+    bench = Bench(domain=Reply(status, None), create=[Reply(404, None)])
+    first = await bench.begin()
+    bench.server.domain = Reply(200, {})
+    second = await bench.begin()
+    assert isinstance(first, Failed)
+    assert isinstance(second, Failed)
+    assert (first.kind, first.asked, second.kind) == (kind, False, FailureKind.NOT_ENROLLED)
+
+
+async def test_a_domain_that_is_created_later_is_found() -> None:
+    """A daemon that started before its domain existed needs no restart."""
+    bench = Bench(domain=Reply(404, None))
+    await bench.begin()
+    bench.server.domain = Reply(200, {})
+    for _ in range(2):
+        await bench.begin()
+    assert bench.server.count("GET", "/api/ping") == 2
+
+
+async def test_an_unknown_domain_is_a_configuration_fault() -> None:
+    """A 404 for a domain that the server does not know is no missing enrolment."""
+    bench = Bench(domain=Reply(404, None), create=[Reply(404, {"errors": [{"code": "api.error.notfound.domain"}]})])
+    result = await bench.begin()
+    assert isinstance(result, Failed)
+    assert result.kind is FailureKind.CONFIG
+
+
+@pytest.mark.parametrize(
+    ("features", "facts"),
+    [
+        ({"number"}, (False, False, False)),
+        ({"idempotency", "number"}, (False, False, False)),
+        ({"consume"}, (True, False, False)),
+        ({"consume", "number", "idempotency"}, (True, True, True)),
+    ],
+)
+def test_what_needs_the_native_form_is_off_without_it(features: set[str], facts: tuple[bool, ...]) -> None:
+    """A server without claims is spoken to in LoginTC's form, which knows neither numbers nor shared sessions."""
+    server = ServerFacts(frozenset(features), domain_known=True, request_timeout=90)
+    assert (server.native, server.numbers, server.shares) == facts
