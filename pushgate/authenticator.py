@@ -70,8 +70,7 @@ class Authenticator:
         """Take the parts.
 
         Args:
-            policy: The rule of each service. It, ``first_factors`` and ``words`` may be exchanged while logins run;
-                each login goes on with what it began with.
+            policy: The rule of each service.
             provider: Who asks the person.
             audit: Where decisions are recorded.
             clock: Time.
@@ -84,6 +83,10 @@ class Authenticator:
         self.timeout, self.guards = timeout, guards
         self.first_factors = first_factors or {}
         self.words = words or Words()
+
+    def replace_rules(self, policy: Policy, first_factors: Mapping[str, FirstFactor], words: Words) -> None:
+        """Let new logins go by other rules; those that are pending go on with what they began with."""
+        self.policy, self.first_factors, self.words = policy, first_factors, words
 
     def decide_at_once(self, login: Login) -> Decision | None:
         """Decide and record a login for which nobody has to be asked and nothing has to be waited for."""

@@ -5,14 +5,13 @@ from pathlib import Path
 
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
-from pushgate.files import read_secret, read_trusted
+from pushgate.files import SAMPLE_SECRETS, read_secret, read_trusted
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.ldap_session import Address, Directory, filter_fault
 from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections import firstfactor as sections
-from pushgate.sections.radius import SAMPLE_SECRETS
 from radius_server.attributes import load_definitions
 
 

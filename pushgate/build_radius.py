@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import structlog
 
 from pushgate.errors import ConfigurationError, PushgateError
-from pushgate.files import read_secret
+from pushgate.files import SAMPLE_SECRETS, read_secret
 from pushgate.policy import Rule
+from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.sections.radius_client import RadiusClient, ReplyRuleSettings
 from radius_server.clients import Client, NameRules
@@ -15,9 +16,6 @@ from radius_server.presets import PRESETS
 from radius_server.reply_rules import ReplyRule, compile_rule
 
 log = structlog.get_logger()
-
-SAMPLE_SECRETS = frozenset({b"testing123", b"secret", b"radius", b"xyzzy5461"})
-"""Secrets out of manuals and RFCs: everybody knows them."""
 
 SHORT_SECRET = 12
 """Octets; a secret of no more can be guessed from one packet (draft-ietf-radext-deprecating-radius section 6.1)."""
@@ -45,12 +43,14 @@ def read_clients(radius: RadiusSettings) -> list[Client]:
     return ready
 
 
-def first_factor_of(client: RadiusClient, radius: RadiusSettings) -> str:
+def first_factor_of(client: RadiusClient, radius: RadiusSettings) -> FirstFactorSettings:
     """Return who checks the passwords of a client's people."""
     return client.first_factor or radius.first_factor
 
 
-def make_clients(client: RadiusClient, first_factor: str, secret: bytes, rules: tuple[ReplyRule, ...]) -> list[Client]:
+def make_clients(
+    client: RadiusClient, first_factor: FirstFactorSettings, secret: bytes, rules: tuple[ReplyRule, ...]
+) -> list[Client]:
     """Make one client of the front end for each network."""
     preset = PRESETS[client.preset]
     return [
@@ -121,7 +121,7 @@ def compile_rules(
     return tuple(compiled)
 
 
-def build_rules(radius: RadiusSettings) -> dict[str, Rule]:
+def client_rules(radius: RadiusSettings) -> dict[str, Rule]:
     """Return what policy says about each client, which is a service to the core."""
     return {
         client.name: Rule(

@@ -7,13 +7,16 @@ import resource
 import signal
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
 
-from pushgate.build import start_parts
+from pushgate.build import begin, start_parts, status_of
 from pushgate.clock import SystemClock
+from pushgate.control import Control
 from pushgate.errors import where
+from pushgate.reload import Reloader
 from pushgate.sections.daemon import LogSettings
 from pushgate.settings import Settings
 
@@ -69,8 +72,14 @@ def report_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> N
     log.error("unexpected_error", problem=context["message"], **found)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(path: Path, settings: Settings) -> None:
     """Run every part that the configuration names until SIGTERM or SIGINT; then withdraw what is pending.
+
+    SIGHUP takes the changed file over.
+
+    Args:
+        path: The configuration file.
+        settings: What it says.
 
     Raises:
         PushgateError: if a part cannot start.
@@ -82,7 +91,14 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        parts = await start_parts(settings, SystemClock(), stack)
+        clock = SystemClock()
+        parts = await start_parts(settings, clock, stack)
+        reloader = Reloader(path, settings, parts, clock)
+        stack.push_async_callback(reloader.close)
+        loop.add_signal_handler(signal.SIGHUP, reloader.reload_in_background)
+        if settings.control is not None:
+            control = Control(settings.control.socket, reloader.reload, lambda: status_of(parts))
+            await begin(stack, control.start, control.stop)
         log.info(
             "ready",
             radius=parts.radius.ports if parts.radius else None,

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from pushgate.errors import ConfigurationError, PushgateError
 
+SAMPLE_SECRETS = frozenset({b"testing123", b"secret", b"radius", b"xyzzy5461"})
+"""Secrets out of manuals and RFCs: everybody knows them."""
+
 
 def read_trusted(path: Path, *, secret: bool, limit: int = 64 * 1024) -> bytes:
     """Read a regular file that only root or this process's user could have written.

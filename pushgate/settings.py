@@ -65,9 +65,19 @@ def line_of(lines: dict[KeyPath, int], location: KeyPath) -> int:
     return lines.get(location, 1)
 
 
+def location_of(lines: dict[KeyPath, int], location: KeyPath, *, missing: bool) -> KeyPath:
+    """Return a location as the file has it: without the names of forms, which stand in no file."""
+    found: KeyPath = ()
+    for place, part in enumerate(location):
+        is_last = place == len(location) - 1
+        if (*found, part) in lines or (is_last and (missing or found not in lines)):
+            found = (*found, part)
+    return found
+
+
 def _problem(path: Path, lines: dict[KeyPath, int], fault: Any) -> PushgateError:
     """Turn one fault of pydantic into an error that names the place in the file; never shows the value."""
-    location: KeyPath = tuple(fault["loc"])
+    location = location_of(lines, tuple(fault["loc"]), missing=fault["type"] == "missing")
     key = ".".join(str(part) for part in location) or "(top level)"
     if fault["type"] == "extra_forbidden":
         message, hint = "unknown key", "remove it, or look for a spelling mistake"

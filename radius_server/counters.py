@@ -1,7 +1,7 @@
 """What was received, dropped and answered, by the names of RFC 4669, and log lines that a flood cannot multiply."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import structlog
 
@@ -61,6 +61,12 @@ class Counters:
     """Requests that were rejected before anybody was asked, by reason."""
     cancels: int = 0
     """Logins given up because the NAS asks no more, or because we stop."""
+
+    def report(self) -> dict[str, int | dict[str, int]]:
+        """Return every count by its name."""
+        # Not dataclasses.asdict: it makes a Counter of a Counter's pairs.
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
 
     def count_drop(self, reason: str) -> None:
         """Count a packet that gets no answer."""

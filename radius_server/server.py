@@ -5,7 +5,7 @@ reason and minute. What passes goes to the desk (``desk.py``); probes are answer
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pushgate.clock import Clock
@@ -46,7 +46,7 @@ class RadiusOptions:
 class RadiusServer:
     """Answers Access-Request and Status-Server on every configured address."""
 
-    def __init__(self, options: RadiusOptions, clients: Sequence[Client], core: Core, clock: Clock) -> None:
+    def __init__(self, options: RadiusOptions, clients: ClientTable, core: Core, clock: Clock) -> None:
         """Prepare; ``start`` opens the sockets.
 
         Args:
@@ -56,7 +56,7 @@ class RadiusServer:
             clock: Time.
         """
         self.options = options
-        self.clients = ClientTable(clients)
+        self.clients = clients
         self.clock = clock
         self.counters = Counters()
         self.drops = DropLog(self.counters)

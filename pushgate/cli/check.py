@@ -15,13 +15,14 @@ from pushgate.errors import ConfigurationError
 def check(config: Path, as_json: bool) -> None:
     """Check the configuration and every file that it names; all faults at once."""
     from pushgate.build import check_files
+    from pushgate.clock import SystemClock
     from pushgate.daemon import set_up_logging
     from pushgate.settings import load_settings
 
     try:
         settings = load_settings(config)
         set_up_logging(settings.log)  # what the daemon would warn about goes to standard error
-        problems = check_files(settings)
+        problems = check_files(settings, SystemClock())
     except ConfigurationError as error:
         problems = error.problems
     if as_json:

@@ -164,7 +164,7 @@ def write_configuration(folder: Path, seconds: int) -> tuple["Settings", bytes]:
 
 def connect(settings: "Settings") -> "AuthorityApi":
     """Connect to the authority's integration plane."""
-    from pushgate.build import provider_credentials
+    from pushgate.build_provider import provider_credentials
     from pushgate.cli.authority_api import AuthorityApi
 
     assert settings.provider is not None

@@ -17,4 +17,4 @@ def serve(config: Path) -> None:
 
     settings = load_settings(config)
     daemon.set_up_logging(settings.log)
-    asyncio.run(daemon.serve(settings))
+    asyncio.run(daemon.serve(config, settings))

@@ -108,7 +108,7 @@ def remove(username: str, yes: bool, config: Path) -> None:
 @contextmanager
 def authority(config: Path) -> Iterator["AuthorityApi"]:
     """Connect to the authority that the configuration's provider names."""
-    from pushgate.build import provider_credentials
+    from pushgate.build_provider import provider_credentials
     from pushgate.cli.authority_api import AuthorityApi
     from pushgate.settings import load_settings
 

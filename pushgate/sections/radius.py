@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from .common import AbsolutePath, ListenAddress, Seconds, Section
+from .firstfactor import FirstFactorSettings
 from .radius_client import RadiusClient, ReplyRuleSettings
 
 
@@ -15,7 +15,7 @@ class RadiusSettings(Section):
 
     listen: list[ListenAddress] = Field(min_length=1, max_length=16)
     accounting_listen: list[ListenAddress] = Field([], max_length=16)
-    first_factor: Literal["none"] = Field(
+    first_factor: FirstFactorSettings = Field(
         description="Who checks the password. none: the field must be empty or hold a factor."
     )
     answer_within: Seconds = Field(

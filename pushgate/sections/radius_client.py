@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .common import AbsolutePath, IfUnreachable, Name, Network, Seconds, Section, network, yaml_word
+from .firstfactor import FirstFactorSettings
 
 PresetName = Literal[
     "generic",
@@ -102,7 +103,7 @@ class RadiusClient(Section):
     append_separator: Annotated[str, BeforeValidator(separator)] = ","
     password_may_contain_separator: bool = False
 
-    first_factor: Literal["none"] | None = None
+    first_factor: FirstFactorSettings | None = None
     number: Annotated[Literal["off", "optional", "required"], BeforeValidator(yaml_word)] = "optional"
     probe_users: list[UserName] = Field([], max_length=1000)
     exempt_users: list[UserName] = Field([], max_length=10_000)

@@ -4,12 +4,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import structlog
 
-from pushgate.build import Parts, build_policy, start_parts
+from pushgate.build import Parts, start_parts, status_of
 from pushgate.clock import SystemClock
 from pushgate.errors import PushgateError
-from pushgate.policy import Rule
 from pushgate.settings import load_settings
 from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
 
@@ -66,14 +64,15 @@ async def test_an_authority_that_cannot_start_says_why(private_folder: Path) -> 
     assert caught.value.hint == f"chmod 700 {private_folder / 'authority'}"
 
 
-def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -> None:
-    """An administrator who lets sudo fail open gets that for sudo alone, and a warning."""
-    settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, PAM))
-    with structlog.testing.capture_logs() as logs:
-        policy = build_policy(settings)
-    assert policy.rules == {
-        "sshd": Rule(),
-        "sudo": Rule(accept_if_unreachable=True),
-        "vpn": Rule(number="optional"),
-    }
-    assert [(entry["event"], entry["service"]) for entry in logs] == [("fails_open", "sudo")]
+async def test_the_status_says_what_runs(private_folder: Path) -> None:
+    """An administrator reads ports, pending logins and counters of the parts that run, and of no others."""
+    path = write_config(private_folder, PROVIDER, RADIUS, AUDIT)
+    async with AsyncExitStack() as stack:
+        parts = await start(path, stack)
+        assert parts.radius is not None
+        parts.radius.counters.refused["chap"] += 2
+        status = status_of(parts)
+    assert list(status) == ["logins", "radius"]
+    assert status["logins"] == {"pending": 0}
+    assert status["radius"]["ports"][0] > 0
+    assert status["radius"]["refused"] == {"chap": 2}

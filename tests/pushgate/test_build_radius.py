@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from pushgate.build_radius import build_rules, read_clients, warn_about
+from pushgate.build_radius import client_rules, read_clients, warn_about
 from pushgate.decision import Decision, Reason
 from pushgate.errors import ConfigurationError
 from pushgate.policy import Rule
@@ -230,7 +230,7 @@ def test_rules_of_policy() -> None:
         },
         {"secret_env": "X", "number": False, "append_separator": False},
     )
-    assert build_rules(settings) == {
+    assert client_rules(settings) == {
         "c0": Rule(number="optional"),
         "vpn": Rule(
             accept_if_unreachable=True,

@@ -29,15 +29,15 @@ def restored_logging() -> Iterator[None]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_daemon_in_order(private_folder: Path, number: signal.Signals) -> None:
     """An administrator who stops the daemon gets a clean end, with its sockets gone."""
-    settings = load_settings(write_config(private_folder, AUTHORITY))
-    serving = asyncio.create_task(serve(settings))
+    path = write_config(private_folder, AUTHORITY)
+    serving = asyncio.create_task(serve(path, load_settings(path)))
     async with asyncio.timeout(10):
         await asyncio.to_thread(wait_until, (private_folder / "authority.sock").exists, 10, "the socket")
         os.kill(os.getpid(), number)
         await serving
     assert not (private_folder / "authority.sock").exists()
     loop = asyncio.get_running_loop()
-    for handled in (signal.SIGTERM, signal.SIGINT):
+    for handled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.remove_signal_handler(handled)
 
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from pushgate.clock import FakeClock
 from radius_server.accounting import ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.server import RadiusServer
 from radius_server.wire import PROXY_STATE, encode_attributes, md5, parse
 from tests.radius_server import vectors
@@ -34,7 +34,7 @@ def record(secret: bytes = SECRET, *attributes: tuple[int, bytes]) -> bytes:
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[RadiusServer]:
     """A server with an accounting port."""
     client = getattr(request, "param", VPN)
-    running = RadiusServer(options(accounting=[("127.0.0.1", 0)]), [client], ScriptedCore(), FakeClock())
+    running = RadiusServer(options(accounting=[("127.0.0.1", 0)]), ClientTable([client]), ScriptedCore(), FakeClock())
     await running.start()
     yield running
     await running.stop()

@@ -16,7 +16,7 @@ from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.errors import PushgateError
 from pushgate.login import Login, Origin, OriginSource, Secret
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.counters import STRANGER_LINES
 from radius_server.duplicates import DuplicateTable
 from radius_server.server import RadiusServer
@@ -70,7 +70,7 @@ async def running(
     clock, core = FakeClock(), ScriptedCore()
     if authenticate is not None:
         core.authenticate = authenticate  # type: ignore[method-assign, assignment]
-    server = RadiusServer(options(**changes), [client], core, clock)
+    server = RadiusServer(options(**changes), ClientTable([client]), core, clock)
     await server.start()
     try:
         with RadiusSender(server.ports[0], secret=client.secret) as nas:
@@ -505,7 +505,7 @@ async def test_stop_withdraws() -> None:
         assert sorted(gate.core.withdrawn) == [0, 1, 2]
         assert gate.server.counters.cancels == 3
         assert gate.nas.drain() == []
-        again = RadiusServer(options(listen=[("127.0.0.1", port)]), [VPN], gate.core, gate.clock)
+        again = RadiusServer(options(listen=[("127.0.0.1", port)]), ClientTable([VPN]), gate.core, gate.clock)
         await again.start()
         assert again.ports == [port]
         await again.stop()
@@ -525,7 +525,9 @@ async def test_taken_port() -> None:
     """A server whose second port is taken does not start, and gives the first one back."""
     async with running() as gate:
         [taken] = gate.server.ports
-        server = RadiusServer(options(listen=[("127.0.0.1", 0), ("127.0.0.1", taken)]), [VPN], gate.core, gate.clock)
+        server = RadiusServer(
+            options(listen=[("127.0.0.1", 0), ("127.0.0.1", taken)]), ClientTable([VPN]), gate.core, gate.clock
+        )
         with pytest.raises(PushgateError, match="address already in use"):
             await server.start()
         assert server.sockets == []

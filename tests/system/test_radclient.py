@@ -14,7 +14,7 @@ from pushgate.clock import SystemClock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.login import Login
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.server import RadiusServer
 from radius_server.wire import ACCESS_ACCEPT, verify_reply
 from tests.support.radius import ACCEPT, DENY, SECRET, RadiusSender, access_request, options
@@ -74,7 +74,7 @@ async def serving(
 ) -> AsyncIterator[tuple[RadiusServer, Core]]:
     """Run a server on real time."""
     core = Core(person)
-    server = RadiusServer(options(**changes), [client], core, SystemClock())
+    server = RadiusServer(options(**changes), ClientTable([client]), core, SystemClock())
     await server.start()
     try:
         yield server, core

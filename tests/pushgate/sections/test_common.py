@@ -12,7 +12,7 @@ from tests.support.settings import GOOD, faults
     [
         ('"127.0.0.1:1812"', '"localhost:1812"', "radius.listen.0"),
         ('"127.0.0.1:1812"', '"127.0.0.1"', "radius.listen.0"),
-        ('"127.0.0.1:1812"', '"127.0.0.1:99999"', "radius.listen.0.port"),
+        ('"127.0.0.1:1812"', '"127.0.0.1:99999"', "radius.listen.0"),
     ],
 )
 def test_each_mistake_names_its_key(private_folder: Path, old: str, new: str, fault: str) -> None:

@@ -83,7 +83,7 @@ def test_off_needs_no_quotes(key: str, value: Any, expected: str) -> None:
         ({"exempt_users": [""]}, "exempt_users.0"),
         ({"exempt_users": [True]}, "exempt_users.0"),
         ({"number": True}, "number"),
-        ({"first_factor": "pam"}, "first_factor"),
+        ({"first_factor": "pam"}, "first_factor.word"),
         ({"reply_attributes": [{}]}, "reply_attributes.0.add"),
         ({"reply_attributes": [{"add": {}}]}, "reply_attributes.0.add"),
         ({"reply_attributes": [{"add": {"Class": True}}]}, "reply_attributes.0.add.Class"),

@@ -1,0 +1,70 @@
+"""The provider section becomes the provider that asks the person: its key is read, its CA checked."""
+
+import ssl
+from pathlib import Path
+
+from pushgate.clock import Clock
+from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.files import check_socket_folder, read_secret, read_trusted
+from pushgate.http import JsonClient
+from pushgate.providers.base import Provider
+from pushgate.providers.logintc import LoginTc
+from pushgate.sections.provider import LoginTcSettings
+
+
+def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:
+    """Build the provider that asks the person; reads its key.
+
+    Raises:
+        ConfigurationError: if the key or domain file cannot be used.
+    """
+    key, domain = provider_credentials(settings)
+    transport = JsonClient(settings.url, clock, {"Authorization": f'LoginTC key="{key}"'}, settings.ca_file)
+    return LoginTc(transport, domain, clock, send_command=settings.send_command)
+
+
+def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
+    """Read the API key and the domain id; check the CA's file and the socket's folder.
+
+    Raises:
+        ConfigurationError: naming every file that cannot be used.
+    """
+    problems: list[PushgateError] = []
+    key = read_word(settings.api_key_file, problems)
+    domain = settings.domain_id or read_word(settings.domain_id_file, problems)
+    if settings.ca_file is not None:
+        check_ca_file(settings.ca_file, problems)
+    if settings.url.startswith("unix:"):
+        try:
+            check_socket_folder(Path(settings.url.removeprefix("unix:")))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return key, domain
+
+
+def read_word(path: Path | None, problems: list[PushgateError]) -> str:
+    """Read a secret of ASCII letters and digits; what is wrong goes to ``problems``."""
+    if path is None:
+        return ""
+    try:
+        word = read_secret(path)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return ""
+    if not word.isalnum():
+        problems.append(PushgateError(f"{path}: holds other characters than letters and digits", "write it anew"))
+        return ""
+    return word.decode("ascii")
+
+
+def check_ca_file(path: Path, problems: list[PushgateError]) -> None:
+    """Check that nobody else chooses whom we trust, and that the file holds certificates."""
+    try:
+        certificates = read_trusted(path, secret=False, limit=1024 * 1024).decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    except (ssl.SSLError, ValueError):
+        problems.append(PushgateError(f"{path}: holds no certificates in PEM form", "give the CA's certificate"))

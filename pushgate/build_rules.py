@@ -1,0 +1,96 @@
+"""What a reload exchanges while logins are pending: clients, secrets, policy, first factors, texts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from pushgate.build_firstfactor import build_first_factor
+from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
+from pushgate.clock import Clock
+from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.firstfactor.base import FirstFactor
+from pushgate.policy import Policy, Rule
+from pushgate.sections.firstfactor import FirstFactorSettings
+from pushgate.sections.radius import RadiusSettings
+from pushgate.settings import Settings
+from pushgate.words import Words
+from radius_server.clients import ClientTable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All of it, checked as a whole."""
+
+    policy: Policy
+    words: Words
+    clients: ClientTable
+    first_factors: Mapping[str, FirstFactor]
+    """By service; several services may share one."""
+
+    async def close(self) -> None:
+        """Release what the first factors hold."""
+        for first_factor in {id(each): each for each in self.first_factors.values()}.values():
+            await first_factor.close()
+
+
+def build_rules(settings: Settings, clock: Clock) -> Rules:
+    """Build everything that a configuration says about who may log in and how; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: with every fault in every file that it names.
+    """
+    problems: list[PushgateError] = []
+    clients, first_factors = ClientTable(()), dict[str, FirstFactor]()
+    if settings.radius is not None:
+        warn_about(settings.radius)
+        try:
+            clients = ClientTable(read_clients(settings.radius))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        first_factors = build_first_factors(settings.radius, clock, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors)
+
+
+def build_first_factors(radius: RadiusSettings, clock: Clock, problems: list[PushgateError]) -> dict[str, FirstFactor]:
+    """Build who checks the passwords of each client's people; equal sections are one; faults go to ``problems``."""
+    built: list[tuple[FirstFactorSettings, FirstFactor]] = []
+    by_service: dict[str, FirstFactor] = {}
+    for client in radius.clients:
+        settings = first_factor_of(client, radius)
+        known = next((factor for section, factor in built if section == settings), None)
+        if settings == "provider":
+            problems.append(
+                PushgateError("first_factor: provider: logintc checks no passwords", "name pam, ldap or radius")
+            )
+        elif known is None and settings != "none":
+            try:
+                known = build_first_factor(settings, clock)
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+                continue
+            built.append((settings, known))
+        if known is not None:
+            by_service[client.name] = known
+    return by_service
+
+
+def build_policy(settings: Settings) -> Policy:
+    """Collect the rule of each service that the configuration names."""
+    rules = dict(pam_rules(settings))
+    if settings.radius is not None:
+        rules |= client_rules(settings.radius)
+    for name, rule in rules.items():
+        if rule.accept_if_unreachable:
+            log.warning("fails_open", service=name, hint="people get in while the provider cannot be reached")
+    return Policy(rules)
+
+
+def pam_rules(settings: Settings) -> Iterator[tuple[str, Rule]]:
+    """Yield the rule of each PAM service."""
+    for name, service in settings.pam.services.items() if settings.pam else ():
+        yield name, Rule(accept_if_unreachable=service.if_unreachable == "accept")

@@ -1,0 +1,106 @@
+"""A changed configuration file, taken over while the daemon runs."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pushgate.build import start_parts
+from pushgate.clock import FakeClock, SystemClock
+from pushgate.errors import ConfigurationError
+from pushgate.reload import Reloader, needs_restart
+from pushgate.settings import load_settings
+from radius_server.clients import plain_address
+from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+
+AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
+SECOND = "    - {{name: second, address: 192.0.2.1, secret_file: {folder}/radius.secret}}\n"
+
+
+async def reloader(path: Path, stack: AsyncExitStack) -> Reloader:
+    """Start what the file names, ready for a reload."""
+    settings = load_settings(path)
+    parts = await start_parts(settings, SystemClock(), stack)
+    made = Reloader(path, settings, parts, FakeClock())
+    stack.push_async_callback(made.close)
+    return made
+
+
+async def test_clients_rules_and_texts_are_taken_over(private_folder: Path) -> None:
+    """An administrator who adds a client and changes a text needs no restart."""
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, RADIUS, AUDIT), stack)
+        write_config(private_folder, PROVIDER, RADIUS + SECOND, AUDIT, "texts: {{denied: Refused}}\n")
+        assert await running.reload() == {"needs_restart": []}
+        radius, authenticator = running.parts.radius, running.parts.authenticator
+        assert radius is not None
+        assert authenticator is not None
+        found = radius.clients.find(plain_address("192.0.2.1"))
+        assert found is not None
+        assert found.name == "second"
+        assert set(authenticator.policy.rules) == {"vpn", "second"}
+        assert authenticator.words.denied == "Refused"
+
+
+async def test_a_changed_secret_is_taken_over(private_folder: Path) -> None:
+    """An administrator who changes a shared secret needs no restart."""
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, RADIUS, AUDIT), stack)
+        write_config(private_folder, PROVIDER, RADIUS, AUDIT, radius_secret="s" * 32)
+        await running.reload()
+        assert running.parts.radius is not None
+        client = running.parts.radius.clients.find(plain_address("127.0.0.1"))
+        assert client is not None
+        assert client.secret == b"s" * 32
+
+
+@pytest.mark.parametrize("broken", ["radius: [", "radius: {{}}\n", RADIUS.replace("radius.secret", "no.secret")])
+async def test_a_broken_file_changes_nothing(private_folder: Path, broken: str) -> None:
+    """An administrator with a broken file is told why, and the daemon goes on as it was."""
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, RADIUS, AUDIT), stack)
+        assert running.parts.radius is not None
+        clients, rules = running.parts.radius.clients, running.rules
+        write_config(private_folder, PROVIDER, broken, AUDIT)
+        with capture_logs() as logs, pytest.raises(ConfigurationError):
+            await running.reload()
+        assert "reload_refused" in {line["event"] for line in logs}
+        assert running.parts.radius.clients is clients
+        assert running.rules is rules
+
+
+async def test_a_signal_with_a_broken_file_is_survived(private_folder: Path) -> None:
+    """An administrator who sends SIGHUP with a broken file finds the faults in the log, and nothing has ended."""
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, RADIUS, AUDIT), stack)
+        write_config(private_folder, "radius: [")
+        with capture_logs() as logs:
+            running.reload_in_background()
+            await asyncio.gather(*running.running)
+        assert [line["event"] for line in logs] == ["reload_refused"]
+
+
+async def test_old_first_factors_live_as_long_as_a_login(private_folder: Path) -> None:
+    """A login that is pending can still use the first factor that it began with."""
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, RADIUS, AUDIT), stack)
+        clock = running.clock
+        assert isinstance(clock, FakeClock)
+        await running.reload()
+        await clock.advance(59)
+        assert len(running.running) == 1
+        await clock.advance(2)
+        assert running.running == set()
+
+
+def test_what_needs_a_restart_is_named(private_folder: Path) -> None:
+    """An administrator who changes where the daemon listens is told that this holds only after a restart."""
+    old = load_settings(write_config(private_folder, PROVIDER, RADIUS, AUDIT))
+    moved = RADIUS.replace("127.0.0.1:0", "127.0.0.2:0")
+    new = load_settings(write_config(private_folder, PROVIDER, moved, AUTHORITY, "log: {{level: debug}}\n"))
+    assert list(needs_restart(old, new)) == ["authority", "audit", "log", "radius.listen"]
+    assert list(needs_restart(old, old)) == []
+    pam = load_settings(write_config(private_folder, PROVIDER, "pam: {{services: {{sshd: }}}}\n", AUDIT))
+    assert list(needs_restart(old, pam)) == ["radius", "pam"]
