@@ -9,23 +9,43 @@ from pushgate.files import SAMPLE_SECRETS, read_secret, read_trusted
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.ldap_session import Address, Directory, filter_fault
+from pushgate.firstfactor.pam import PamFirstFactor, worker_command
+from pushgate.firstfactor.pam_pool import PamPool
+from pushgate.firstfactor.pam_stack import stack_faults
 from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections import firstfactor as sections
 from radius_server.attributes import load_definitions
 
 
-def build_first_factor(settings: sections.LdapFirstFactor | sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:
+def build_first_factor(
+    settings: sections.PamFirstFactor | sections.LdapFirstFactor | sections.RadiusFirstFactor, clock: Clock
+) -> FirstFactor:
     """Build the first factor that a section names; nothing is connected yet.
 
     Raises:
         ConfigurationError: with everything about it that cannot be used.
     """
     match settings:
+        case sections.PamFirstFactor():
+            return build_pam(settings, clock)
         case sections.LdapFirstFactor():
             return build_ldap(settings, clock)
         case sections.RadiusFirstFactor():
             return build_radius(settings, clock)
+
+
+def build_pam(settings: sections.PamFirstFactor, clock: Clock) -> FirstFactor:
+    """Build the first factor ``pam``; looks its stack through.
+
+    Raises:
+        ConfigurationError: naming what the stack must not hold.
+    """
+    problems = stack_faults(settings.service)
+    if problems:
+        raise ConfigurationError(problems)
+    pool = PamPool(worker_command(settings.service), settings.workers, clock)
+    return PamFirstFactor(pool, clock, timeout=settings.timeout)
 
 
 def build_ldap(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:

@@ -12,6 +12,7 @@ from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.firstfactor.ldap import LdapFirstFactor
+from pushgate.firstfactor.pam import PamFirstFactor
 from pushgate.firstfactor.radius import RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections.firstfactor import FirstFactorSettings
@@ -139,3 +140,20 @@ def test_every_fault_of_upstream_servers_is_named_at_once(private_folder: Path) 
         "relay: State cannot be relayed: it belongs to the exchange with the upstream server",
         "relay: User-Password cannot be relayed: it is a request's",
     ]
+
+
+def test_a_pam_service_that_is_not_there_is_a_fault() -> None:
+    """An administrator who has not written the stack yet is told which file is missing."""
+    fault = "/etc/pam.d/pushgate-test-absent: there is no such PAM service"
+    assert faults({"type": "pam", "service": "pushgate-test-absent"}) == [fault]
+
+
+async def test_pam_workers_are_as_configured() -> None:
+    """An administrator's service, number and limit reach the workers; none runs before the first login."""
+    factor = build({"type": "pam", "service": "other", "workers": 3, "timeout": 4})
+    assert isinstance(factor, PamFirstFactor)
+    assert factor.timeout == 4
+    assert factor.pool.command[-1] == "other"
+    assert factor.pool.free._value == 3
+    assert factor.pool.idle == []
+    await factor.close()
