@@ -83,6 +83,61 @@ server outer {{
 }}
 """
 
+TTLS = """\
+modules {{
+    eap {{
+        default_eap_type = ttls
+        timer_expire = 60
+        max_sessions = 64
+        tls-config tunnel {{
+            private_key_file = {certificates}/radius.key
+            certificate_file = {certificates}/radius.pem
+            ca_file = {certificates}/ca.pem
+            tls_min_version = "1.2"
+            tls_max_version = "1.2"
+            ecdh_curve = ""
+        }}
+        ttls {{
+            tls = tunnel
+            copy_request_to_tunnel = yes
+            use_tunneled_reply = no
+            virtual_server = inner
+        }}
+    }}
+}}
+server outer {{
+    listen {{
+        type = auth
+        ipaddr = 127.0.0.1
+        port = {port}
+    }}
+    authorize {{
+        eap
+    }}
+    authenticate {{
+        eap
+    }}
+    post-proxy {{
+        eap
+    }}
+    post-auth {{
+        Post-Auth-Type REJECT {{
+            eap
+        }}
+    }}
+}}
+server inner {{
+    authorize {{
+        update control {{
+            Proxy-To-Realm := "pushgate"
+        }}
+    }}
+    authenticate {{
+    }}
+}}
+"""
+"""Ends EAP-TTLS; the inner PAP goes to the gate. Needs ``radius.pem`` and ``radius.key`` beside ``ca.pem``."""
+
 
 @dataclass(frozen=True)
 class FreeRadius:
@@ -99,6 +154,7 @@ def freeradius(
     secret: str,
     *,
     servers: str = PLAIN,
+    certificates: Path = Path(),
     response_window: int = 20,
     zombie_period: int = 40,
     status_check: str = "status-server",
@@ -111,6 +167,7 @@ def freeradius(
         upstream: The gate's port.
         secret: Shared with the gate and with the NAS.
         servers: Modules and virtual servers.
+        certificates: Folder of what ``TTLS`` needs.
         response_window: Seconds in which the gate must answer, by FreeRADIUS's opinion.
         zombie_period: Seconds without an answer after which it takes the gate for dead.
         status_check: How it finds out whether the gate is alive.
@@ -119,6 +176,7 @@ def freeradius(
     port = free_port()
     text = (CONFIG + servers).format(
         folder=folder,
+        certificates=certificates,
         port=port,
         upstream=upstream,
         secret=secret,
