@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.netns import Machines, three_machines
+
 
 @pytest.fixture(scope="module")
 def module_folder() -> Iterator[Path]:
@@ -16,3 +18,10 @@ def module_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
+    """A person's machine, an appliance and the server, for all tests of a file."""
+    with three_machines() as made:
+        yield made
