@@ -9,13 +9,12 @@ from tests.support.daemons import Program, running
 from tests.support.gate import write_private
 from tests.support.ports import free_port
 
-CONFIG = """\
+BASE = """\
 prefix = /usr
 libdir = /usr/lib/freeradius
 name = freeradius
 confdir = {folder}
 run_dir = {folder}
-max_request_time = {max_request_time}
 cleanup_delay = 5
 max_requests = 1024
 hostname_lookups = no
@@ -33,6 +32,11 @@ thread pool {{
     min_spare_servers = 1
     max_spare_servers = 4
 }}
+"""
+"""What every private FreeRADIUS has."""
+
+PROXY = """\
+max_request_time = {max_request_time}
 client nas {{
     ipaddr = 127.0.0.1
     secret = {secret}
@@ -138,6 +142,8 @@ server inner {{
 """
 """Ends EAP-TTLS; the inner PAP goes to the gate. Needs ``radius.pem`` and ``radius.key`` beside ``ca.pem``."""
 
+READY = "Ready to process requests"
+
 
 @dataclass(frozen=True)
 class FreeRadius:
@@ -174,7 +180,7 @@ def freeradius(
         max_request_time: Seconds after which it forgets a request.
     """
     port = free_port()
-    text = (CONFIG + servers).format(
+    text = (BASE + PROXY + servers).format(
         folder=folder,
         certificates=certificates,
         port=port,
@@ -186,7 +192,11 @@ def freeradius(
         max_request_time=max_request_time,
     )
     write_private(folder / "radiusd.conf", text.encode())
-    # With -X it would have a single thread, and so not behave as in the field.
-    command: list[str | Path] = ["freeradius", "-f", "-xx", "-l", "stdout", "-d", folder, "-n", "radiusd"]
-    with running(command, folder / "freeradius.log", ready="Ready to process requests") as program:
+    with running(command(folder), folder / "freeradius.log", ready=READY) as program:
         yield FreeRadius(program, port)
+
+
+def command(folder: Path) -> list[str | Path]:
+    """Return the command line for the configuration in a folder."""
+    # With -X it would have a single thread, and so not behave as in the field.
+    return ["freeradius", "-f", "-xx", "-l", "stdout", "-d", folder, "-n", "radiusd"]

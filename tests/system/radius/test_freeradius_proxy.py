@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.freeradius_proxy import freeradius
+from tests.support.freeradius_proxy import READY, freeradius
 from tests.support.radclient import ORIGIN, radclient
 from tests.support.radius_gate import RadiusGate
 
@@ -87,7 +87,7 @@ def test_a_slow_person_does_not_shut_out_the_others(gate: RadiusGate, private_fo
             login.ends()
             assert "Received Access-Accept" in login.output
         assert slow.state(question) == "pending"
-        assert "dead" not in proxy.program.output.partition("Ready to process requests")[2]
+        assert "dead" not in proxy.program.output.partition(READY)[2]
 
 
 def test_without_status_checks_two_slow_people_shut_everybody_out(gate: RadiusGate, private_folder: Path) -> None:
