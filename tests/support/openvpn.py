@@ -14,7 +14,7 @@ INSIDE = "198.18.1.1"
 TUNNEL_IS_UP = "Initialization Sequence Completed"
 
 # The plugin reads four digits of a port at most, and wants the block without tabs. It lets nobody in before somebody
-# has confirmed its accounting. Twenty sends, a second apart: of those in the field few wait longer than a second.
+# has confirmed its accounting. It sends every ``wait`` seconds, each time from a new port.
 PLUGIN = """\
 NAS-Identifier=openvpn
 Service-Type=5
@@ -30,8 +30,8 @@ server
 acctport=1813
 authport=1812
 name={server}
-retry=20
-wait=1
+retry=10
+wait=2
 sharedsecret={secret}
 }}
 """
