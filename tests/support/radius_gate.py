@@ -1,6 +1,6 @@
 """The gate as a RADIUS server for real appliances: its own `radius:` section, people whose devices answer by script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -102,19 +102,22 @@ class RadiusGate(Gate):
         self.process, self.ready = start_daemon(self.config, self.log, prefix=prefix)
         return self
 
-    @override
-    def activation_code(self, user: str) -> str:
+    def person(self, name: str) -> Person:
+        """Add a user with a device."""
+        return self.people([name])[0]
+
+    def people(self, names: Sequence[str]) -> list[Person]:
+        """Add users, each with a device."""
         # What `pushgate user add` does, without the half second that a process of Python takes to start.
         key, domain = ((self.folder / "authority" / name).read_text().strip() for name in ("api.key", "domain.id"))
         api = AuthorityApi(f"unix:{self.folder}/authority.sock", key, domain)
         try:
-            return str(api.activation_code(api.add_user(user)["id"])["code"])
+            codes = [str(api.activation_code(api.add_user(name)["id"])["code"]) for name in names]
         finally:
             api.session.close()
+        return [self._enrolled(name, code) for name, code in zip(names, codes, strict=True)]
 
-    def person(self, name: str) -> Person:
-        """Add a user with a device."""
-        code = self.activation_code(name)
+    def _enrolled(self, name: str, code: str) -> Person:
         enrol = TerminalDevice.enroll
         device = self.machine.call(enrol, self.page, code) if self.machine else enrol(self.page, code)
         return Person(name, device, self.machine)
