@@ -16,7 +16,7 @@ from pushgate.firstfactor.pam import PamFirstFactor
 from pushgate.firstfactor.radius import RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections.firstfactor import FirstFactorSettings
-from tests.support.certificates import TestAuthority
+from tests.support.certificates import CertificationAuthority
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(FirstFactorSettings)
 
@@ -74,7 +74,7 @@ async def test_plaintext_is_only_for_ldap(private_folder: Path) -> None:
 
 async def test_a_ca_file_is_all_that_is_trusted(private_folder: Path) -> None:
     """An administrator who names a CA trusts that one, and none of the system's."""
-    factor = build(ldap(private_folder, ca_file=str(TestAuthority(private_folder).file)))
+    factor = build(ldap(private_folder, ca_file=str(CertificationAuthority(private_folder).path)))
     assert isinstance(factor, LdapFirstFactor)
     tls = factor.failover.servers[0].tls
     assert tls is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pushgate.firstfactor.ldap_session import Address
-from tests.support.certificates import TestAuthority
+from tests.support.certificates import CertificationAuthority
 from tests.support.ports import free_port
 
 BASE = "dc=example,dc=org"
@@ -93,7 +93,7 @@ class Slapd:
     folder: Path
     port: int
     tls_port: int
-    ca: TestAuthority
+    ca: CertificationAuthority
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def operations(self) -> list[str]:
@@ -123,9 +123,9 @@ class Slapd:
         self.process.terminate()
         self.process.wait(10)
 
-    def address(self, *, ldaps: bool = True, ca: TestAuthority | None = None, host: str = "127.0.0.1") -> Address:
+    def address(self, *, ldaps: bool = True, ca: CertificationAuthority | None = None, host: str = "127.0.0.1") -> Address:
         """Tell where it is, for a client that trusts a CA."""
-        context = ssl.create_default_context(cafile=(ca or self.ca).file)
+        context = ssl.create_default_context(cafile=(ca or self.ca).path)
         return Address(host, self.tls_port if ldaps else self.port, ldaps, context)
 
     def plain_address(self) -> Address:
@@ -140,8 +140,9 @@ class Slapd:
 @contextmanager
 def slapd(folder: Path, *entries: str, host: str = "127.0.0.1") -> Iterator[Slapd]:
     """Run a server that holds these people and groups; its certificate is for ``host``."""
-    ca = TestAuthority(folder)
-    certificate, key = ca.issue(host)
+    ca = CertificationAuthority(folder)
+    issued = ca.issue(host, host, server=True)
+    certificate, key = issued.certificate, issued.key
     data = folder / "data"
     data.mkdir()
     config = folder / "slapd.conf"

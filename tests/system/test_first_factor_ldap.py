@@ -19,7 +19,7 @@ from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.ldap_session import Address, Directory
 from pushgate.login import Login, Secret
 from pushgate.outcome import Failed, FailureKind
-from tests.support.certificates import TestAuthority
+from tests.support.certificates import CertificationAuthority
 from tests.support.ports import free_port
 from tests.support.slapd import (
     BASE,
@@ -190,7 +190,7 @@ async def test_groups_come_from_a_search(server: Slapd) -> None:
 
 async def test_a_certificate_of_another_authority_is_refused(server: Slapd, private_folder: Path) -> None:
     """An attacker who answers with a certificate of his own gets no password, by LDAPS and by StartTLS."""
-    foreign = TestAuthority(private_folder, "foreign-ca")
+    foreign = CertificationAuthority(private_folder / "foreign", "foreign CA")
     for ldaps in (True, False):
         async with factor(server.address(ldaps=ldaps, ca=foreign)) as checker:
             outcome = await check(checker, "alice", "wonderland")
