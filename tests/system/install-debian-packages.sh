@@ -4,7 +4,7 @@
 set -eu
 
 packages="openssh-server openssh-client sudo pamtester libpam0g-dev libpam-modules gcc make git
-  python3-venv freeradius-utils libpam-wrapper libnss-wrapper chromium fonts-dejavu-core systemd procps iproute2"
+  python3-venv freeradius freeradius-python3 freeradius-rest freeradius-utils libpam-wrapper libnss-wrapper chromium fonts-dejavu-core systemd procps iproute2"
 
 missing=""
 for package in $packages; do
