@@ -17,6 +17,7 @@ from tests.support.project import PACKAGES, ROOT, committed_files
 UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
 PINNED = sorted((ROOT / "requirements").glob("*.txt"))
 EXAMPLE = ROOT / "config" / "pushgate.yaml"
+DEBIAN_UNITS = ("/lib/systemd/", "/usr/lib/systemd/")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,9 @@ def test_unit_verifies(unit: Path, tmp_path: Path) -> None:
     assert count == 1
     copy.write_text(text)
     result = analyze("verify", "--man=no", str(copy))
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    # It reads every unit of the machine, and says what it has against those of Debian's packages (freeradius) too.
+    complaints = [line for line in result.stderr.splitlines() if not line.startswith(DEBIAN_UNITS)]
+    assert (result.returncode, result.stdout, complaints) == (0, "", [])
 
 
 @pytest.mark.system
