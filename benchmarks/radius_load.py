@@ -27,6 +27,8 @@ class Load:
     """Taken in turn; ``{}`` becomes the number of the login."""
     window: int = 0
     """Logins in flight at once, the next as soon as one is answered; 0 sends all at once."""
+    per_second: int = 10_000
+    """Packets at most, where all are sent at once: what a buffer of some MiB and one core can follow."""
     send_again_every: float = 5.0
     """Seconds after which a NAS sends an unanswered packet again."""
     give_up_after: float = 60.0

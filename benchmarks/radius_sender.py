@@ -31,12 +31,10 @@ IDENTIFIERS = 256
 """Packets in flight from one port: the identifier is one octet."""
 PORTS = 8
 """Ports of a steady load."""
-BURST = 64
-"""Packets sent before the sockets are read again."""
 STUCK = 0.5
 """Seconds without any reply after which a steady load sends again what is in flight."""
-PATIENCE = 3.0
-"""Seconds for the replies to packets that were answered before."""
+TRIES, PATIENCE = 3, 2.0
+"""How often an answered packet is sent again, and seconds at most for the replies."""
 RECEIVE_BUFFER = 1 << 20
 MARKS = (15, 30, 60)
 """Seconds after which it is counted who has been answered."""
@@ -54,6 +52,13 @@ class Flight:
     reply: bytes = b""
     others: list[bytes] = field(default_factory=list)
     """Further replies."""
+    replies_before: int = 0
+    """How many of them had come when the answered packet was sent once more."""
+
+    @property
+    def answered_again(self) -> bool:
+        """Whether the answered packet got its reply once more."""
+        return len(self.others) > self.replies_before
 
 
 class Sockets:
@@ -161,38 +166,56 @@ def send_at_once(load: Load, sockets: Sockets, flights: list[Flight]) -> None:
     """Send all logins, and each again at its intervals, until all are answered or the NAS gives up."""
     due = deque((0.0, flight) for flight in flights)
     unsent = pending = len(flights)
-    give_up = 0.0
-    while pending:
-        now = time.perf_counter()
-        give_up = give_up or now + load.give_up_after
-        if now >= give_up:
-            return
-        for _ in range(BURST):
-            if not due or due[0][0] > now:
-                break
+    pace = Pace(load)
+    give_up = time.perf_counter() + load.give_up_after
+    while pending and time.perf_counter() < give_up:
+        while due and pace.allows() and due[0][0] <= time.perf_counter():
             flight = due.popleft()[1]
-            if not flight.answered:
-                unsent -= not flight.sent
-                sockets.send(flight)
-                due.append((now + load.send_again_every, flight))
-                if not unsent:
-                    print("sent", flush=True)
-                    unsent = -1
-        rest = min(give_up, due[0][0] if due else give_up) - time.perf_counter()
-        pending -= len(sockets.receive(max(0.0, min(rest, 0.5))))
-
-
-def ask_again(sockets: Sockets, flights: list[Flight]) -> None:
-    """Send every answered packet once more, and wait for the replies."""
-    answered = [flight for flight in flights if flight.answered]
-    wanted = sum(len(flight.others) for flight in answered) + len(answered)
-    for start in range(0, len(answered), BURST):
-        for flight in answered[start : start + BURST]:
+            if flight.answered:
+                continue
+            unsent -= not flight.sent
             sockets.send(flight)
-        sockets.receive(0)
-    until = time.perf_counter() + PATIENCE
-    while time.perf_counter() < until and sum(len(flight.others) for flight in answered) < wanted:
-        sockets.receive(0.1)
+            due.append((time.perf_counter() + load.send_again_every, flight))
+            if not unsent:
+                print("sent", flush=True)
+                unsent = -1
+        pending -= len(sockets.receive(pace.INTERVAL))
+
+
+def ask_again(load: Load, sockets: Sockets, flights: list[Flight]) -> None:
+    """Send every answered packet once more, and again what gets no reply, for some seconds."""
+    silent = [flight for flight in flights if flight.answered]
+    for flight in silent:
+        flight.replies_before = len(flight.others)
+    pace = Pace(load)
+    for _ in range(TRIES):
+        for flight in silent:
+            while not pace.allows():
+                sockets.receive(pace.INTERVAL)
+            sockets.send(flight)
+        until = time.perf_counter() + PATIENCE
+        while silent and time.perf_counter() < until:
+            sockets.receive(0.1)
+            silent = [flight for flight in silent if not flight.answered_again]
+
+
+class Pace:
+    """Spreads packets over time."""
+
+    INTERVAL = 0.002
+    """Seconds between two looks at the clock."""
+
+    def __init__(self, load: Load) -> None:
+        self.gap = load.copies / load.per_second
+        self.next = time.perf_counter()
+
+    def allows(self) -> bool:
+        """Whether one more login's packets may leave now; if so, they count as sent."""
+        now = time.perf_counter()
+        if self.next > now:
+            return False
+        self.next = max(self.next, now - self.INTERVAL * 2) + self.gap
+        return True
 
 
 def judge(load: Load, sockets: Sockets, flights: list[Flight]) -> Report:
@@ -224,7 +247,7 @@ def fault_of(flight: Flight, load: Load) -> str | None:
         return f"code {code} instead of {flight.expected}"
     if any(other != flight.reply for other in flight.others):
         return "another reply to the same packet"
-    if load.ask_answered_again and not flight.others:
+    if load.ask_answered_again and not flight.answered_again:
         return "not answered again"
     return None
 
@@ -236,7 +259,7 @@ def run(load: Load) -> Report:
         flights = prepare(load, sockets)
         (send_steadily if load.window else send_at_once)(load, sockets, flights)
         if load.ask_answered_again:
-            ask_again(sockets, flights)
+            ask_again(load, sockets, flights)
         return judge(load, sockets, flights)
     finally:
         sockets.close()
