@@ -131,21 +131,6 @@ class Nas:
             each.close()
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Resident memory of a process in KiB: now, and at its highest."""
-
-    now: int
-    peak: int
-
-    @classmethod
-    def of(cls, pid: int) -> "Memory":
-        """Read it from the kernel."""
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        fields = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if value.strip()}
-        return cls(int(fields["VmRSS"]), int(fields["VmHWM"]))
-
-
 class Gateway:
     """Both processes, enrolled people, and the NAS, for the time of a ``with`` block."""
 
@@ -254,8 +239,8 @@ def wait_for_port(port: int) -> None:
     raise WrongAnswerError(f"nothing listens at port {port}")
 
 
-def wait_for_radius(port: int, secret: bytes) -> None:
-    """Ask with Status-Server until there is an answer."""
+def wait_for_radius(port: int, secret: bytes, *, signed: bool = True) -> None:
+    """Ask with Status-Server until there is an answer; ours is always signed."""
     request = encode_request(STATUS_SERVER, 0, secrets.token_bytes(16), secret)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("127.0.0.1", port))
@@ -264,7 +249,7 @@ def wait_for_radius(port: int, secret: bytes) -> None:
         while time.monotonic() < give_up:
             try:
                 probe.send(request)
-                if verify_reply(request, probe.recv(4096), secret) == ACCESS_ACCEPT:
+                if verify_reply(request, probe.recv(4096), secret, signed=signed) == ACCESS_ACCEPT:
                     return
             except TimeoutError:
                 continue

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.figure import Figure
-from benchmarks.gateway import Gateway, Memory
+from benchmarks.gateway import Gateway
+from benchmarks.usage import Memory
 
 PEOPLE = 1000
 

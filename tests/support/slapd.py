@@ -123,7 +123,9 @@ class Slapd:
         self.process.terminate()
         self.process.wait(10)
 
-    def address(self, *, ldaps: bool = True, ca: CertificationAuthority | None = None, host: str = "127.0.0.1") -> Address:
+    def address(
+        self, *, ldaps: bool = True, ca: CertificationAuthority | None = None, host: str = "127.0.0.1"
+    ) -> Address:
         """Tell where it is, for a client that trusts a CA."""
         context = ssl.create_default_context(cafile=(ca or self.ca).path)
         return Address(host, self.tls_port if ldaps else self.port, ldaps, context)

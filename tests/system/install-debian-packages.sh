@@ -9,6 +9,8 @@ packages="
   eapoltest
   fonts-dejavu-core
   freeradius
+  freeradius-python3
+  freeradius-rest
   freeradius-utils
   gcc
   git

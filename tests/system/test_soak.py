@@ -5,7 +5,8 @@ from typing import Literal
 
 import pytest
 
-from benchmarks.gateway import Gateway, Memory
+from benchmarks.gateway import Gateway
+from benchmarks.usage import Memory
 
 PEOPLE, ROUNDS, WARM_UP = 100, 40, 10
 GROWTH_KIB = 3 * 1024
