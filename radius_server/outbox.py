@@ -63,9 +63,9 @@ class Outbox:
     def send(self, exchange: Exchange, reply: bytes) -> None:
         """Send a reply, and keep it for repetitions."""
         now = self.clock.now()
-        self.learn(exchange)
         if not exchange.table.answer(exchange.entry, reply, now):
             return  # displaced meanwhile: the NAS would not take this reply any more
+        self.learn(exchange)
         self.counters.count_reply(reply[0])
         if not exchange.link.send(reply):
             self.drops.note_send_failure(exchange.client.name, now)

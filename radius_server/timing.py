@@ -33,8 +33,8 @@ class Rhythm:
     """Between a packet and its first repetition, between that and the second: the longest seen of each."""
     windows: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
     """From the first packet until the NAS gave up, of series that ended in silence."""
-    waited: float = 0.0
-    """The longest that it was seen to wait at all."""
+    waits: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
+    """How long it was seen to wait at least, of series that were answered; an administrator may have changed it."""
 
     @property
     def known(self) -> bool:
@@ -47,7 +47,7 @@ class Rhythm:
 
     def window(self) -> float:
         """Return the seconds from its first packet until it gives up."""
-        return min(LONGEST, max(SHORTEST, *self.windows, self.waited))
+        return min(LONGEST, max(SHORTEST, *self.windows, *self.waits))
 
 
 class Rhythms:
@@ -83,15 +83,14 @@ class Rhythms:
         if len(self.seen) > KEPT_NASES:
             self.seen.popitem(last=False)
         gaps = [later - earlier for earlier, later in itertools.pairwise(sent_at)][:KEPT_GAPS]
-        rhythm.gaps += [0.0] * (len(gaps) - len(rhythm.gaps))
-        rhythm.gaps = [max(known, *gaps[place : place + 1]) for place, known in enumerate(rhythm.gaps)]
+        rhythm.gaps = [max(pair) for pair in itertools.zip_longest(rhythm.gaps, gaps, fillvalue=0.0)]
         # Many double their gap each time: only a silence of more than twice the last one is an end.
         expected = max(rhythm.gap_after(len(sent_at)), gaps[-1])
         window = sent_at[-1] - sent_at[0] + expected
         if ended - sent_at[-1] > 2.5 * expected:
             rhythm.windows.append(window)
         else:
-            rhythm.waited = max(rhythm.waited, window)
+            rhythm.waits.append(window)
 
     def silent_since(self, client: Client, source: IPAddress, sent_at: Sequence[float]) -> float | None:
         """Return the moment from which a NAS has plainly given up; None if its rhythm cannot tell.
