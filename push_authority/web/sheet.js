@@ -2,6 +2,7 @@
 
 import { attributes, readContext, shown } from "./context.js";
 import { element } from "./dom.js";
+import { needsNumber, NumberField } from "./number.js";
 import { has, say } from "./words.js";
 
 /** Milliseconds in which buttons that have just appeared do nothing: a thumb may be on its way to something else. */
@@ -13,9 +14,10 @@ const FINE_PRINT = ["domain", "client", "expires", "number_required", "client_no
 const ELSEWHERE = ["authority", "ip", "origin_kind", "created", "attributes"];
 const TIMES = ["created", "expires"];
 
-const SYMBOLS = { approved: "✓", approvedElsewhere: "✓", denied: "✕", reported: "✕", deniedElsewhere: "✕" };
+const SYMBOLS = { approved: "✓", approvedElsewhere: "✓", denied: "✕", reported: "✕", deniedElsewhere: "✕",
+  wrongNumber: "✕" };
 
-/** One session on the screen. handlers: answer(sheet, session, decision), expired(sheet), done(sheet). */
+/** One session on the screen. handlers: answer(sheet, session, decision, number), expired(sheet), done(sheet). */
 export class Sheet {
   constructor(session, handlers) {
     this.handlers = handlers;
@@ -92,6 +94,8 @@ export class Sheet {
   render(session, settle) {
     this.session = session;
     this.context = safely(session.ctx);
+    this.number = null;
+    clearTimeout(this.settling);
     this.node.dataset.session = session.id;
     this.node.dataset.state = "live";
     this.timer = element("p", { class: "timer", role: "timer", "aria-live": "off" });
@@ -111,7 +115,6 @@ export class Sheet {
     );
     // Message and queue stand below the buttons: whatever appears later must not push a button under the thumb.
     this.enable(false);
-    clearTimeout(this.settling);
     this.settling = setTimeout(() => this.enable(this.state === "live"), settle);
   }
 
@@ -120,18 +123,23 @@ export class Sheet {
     const button = (name, decision) => element("button", {
       type: "button", class: name, onclick: () => this.press(session, decision),
     }, say(name));
-    return element("div", { class: "actions" },
+    this.number = needsNumber(session, this.context) ? new NumberField(() => this.enable(this.enabled)) : null;
+    return element("div", { class: "actions" }, ...(this.number ? [this.number.node] : []),
       element("div", { class: "pair" }, button("deny", "denied"), button("approve", "approved")),
       button("report", "denied.unknown_trigger"));
   }
 
   press(session, decision) {
     if (performance.now() < this.deafUntil) return this.tell(say("tooSoon"));
-    this.handlers.answer(this, session, decision);
+    this.handlers.answer(this, session, decision, decision === "approved" ? this.number?.value ?? "" : "");
   }
 
   enable(on) {
+    this.enabled = on;
     for (const button of this.actions.querySelectorAll("button")) button.disabled = !on;
+    if (!this.number) return;
+    this.number.input.readOnly = this.state !== "live";
+    if (!this.number.value) this.actions.querySelector(".approve").disabled = true;
   }
 
   tell(text) {

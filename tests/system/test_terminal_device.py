@@ -64,6 +64,23 @@ async def linked_terminal(folder: Path) -> AsyncIterator[Terminal]:
         yield terminal
 
 
+@pytest.mark.parametrize("right", [True, False])
+async def test_number_in_a_terminal(private_folder: Path, right: bool) -> None:
+    """A person who types the number of the login approves it; one who types another ends it."""
+    async with linked_terminal(private_folder) as terminal:
+        session = await terminal.authority.ask(native=True, number="57", **SSH)
+        program = terminal.spawn("approve")
+        await program.expect("Approve this login?", async_=True)
+        program.sendline("y")
+        await program.expect("Number shown where you log in", async_=True)
+        program.sendline("57" if right else "75")
+        await program.expect(pexpect.EOF, async_=True)
+        program.close()
+        decided = (await terminal.authority.call("GET", f"/domains/{{d}}/sessions/{session}", accept=NATIVE)).json
+    assert program.exitstatus == (0 if right else 1)
+    assert (decided["state"], decided["reason"]) == (("approved", None) if right else ("denied", "wrong_number"))
+
+
 async def test_yes_in_a_terminal(private_folder: Path) -> None:
     """A person who reads the login and types y approves it."""
     async with linked_terminal(private_folder) as terminal:
