@@ -153,6 +153,7 @@ export class PendingScreen {
 
   listOthers() {
     const others = [...this.sessions.values()].filter((session) => session.id !== this.sheet?.session.id);
+    this.sheet?.warn(others);
     this.others.hidden = others.length === 0;
     // Drawn again only when it differs: a button must not vanish under the pointer or lose the focus.
     const drawn = others.map((session) => session.id + session.ctx).join();

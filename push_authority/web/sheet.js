@@ -51,6 +51,15 @@ export class Sheet {
     if (button) button.textContent = say("next");
   }
 
+  /** Say what else waits: sessions of the same service that come from other addresses and are answered by themselves. */
+  warn(others) {
+    if (this.state === "final" || this.context === null) return;
+    const alike = others.filter((session) => safely(session.ctx)?.service === this.context.service).map(summary);
+    const origins = [...new Set(alike.map(({ origin }) => origin))].join(", ");
+    const text = alike.length ? say("elsewhere", { service: shown(this.context.service ?? ""), origins }) : "";
+    if (this.elsewhere.textContent !== text) this.elsewhere.textContent = text;
+  }
+
   /** Stop the clock. */
   dispose() {
     clearInterval(this.ticking);
@@ -82,7 +91,7 @@ export class Sheet {
     const heading = element("p", { class: "outcome", tabindex: "-1" },
       element("span", { "aria-hidden": "true" }, `${SYMBOLS[outcome] ?? "○"} `), say(`outcome_${outcome}`));
     this.node.dataset.state = outcome;
-    this.queue.textContent = "";
+    this.queue.textContent = this.elsewhere.textContent = "";
     this.tell("");
     this.actions.replaceChildren(heading, element("p", {}, say(`explain_${outcome}`)),
       element("button", { type: "button", class: "plain done", onclick: () => this.handlers.done(this) },
@@ -101,6 +110,7 @@ export class Sheet {
     this.timer = element("p", { class: "timer", role: "timer", "aria-live": "off" });
     this.message = element("p", { class: "message", role: "status" });
     this.queue = element("p", { class: "queue" }, queueText(session));
+    this.elsewhere = element("p", { class: "queue elsewhere", role: "status" });
     this.heading = element("h2", { id: "question", tabindex: "-1" }, say("ask"));
     this.setDeadline(session);
     if (this.context === null) {
@@ -111,7 +121,7 @@ export class Sheet {
     this.actions = this.buttons(session);
     this.node.replaceChildren(
       element("header", {}, value("authority", this.context.authority, "p", "organization"), this.timer),
-      this.heading, ...facts(this.context), this.actions, this.message, this.queue, ...finePrint(this.context),
+      this.heading, ...facts(this.context), this.actions, this.message, this.elsewhere, this.queue, ...finePrint(this.context),
     );
     // Message and queue stand below the buttons: whatever appears later must not push a button under the thumb.
     this.enable(false);

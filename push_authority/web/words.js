@@ -75,6 +75,7 @@ const ENGLISH = {
   client_nonce: "Nonce of the asker",
   v: "Version",
   queued: "Waiting behind this one: {count} more of the same kind, from {origins}. Approve and Deny do not answer them; a report denies them too.",
+  elsewhere: "Careful: another {service} login is waiting, from {origins}. It is listed below and answered by itself. Approve only the one whose address is yours; a report denies all of them.",
   tooSoon: "You have just come back to this window. Read the request, then press again.",
   changed: "This request has changed while it was on your screen. Read it again.",
 

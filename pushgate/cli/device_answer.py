@@ -10,7 +10,7 @@ import click
 
 from pushgate.cli.device_context import PendingLogin
 from pushgate.cli.device_options import json_option, key_option
-from pushgate.cli.device_output import SHORT_ID, as_data, print_json, print_login, print_table
+from pushgate.cli.device_output import SHORT_ID, as_data, print_elsewhere, print_json, print_login, print_table
 from pushgate.errors import PushgateError
 
 if TYPE_CHECKING:
@@ -103,8 +103,10 @@ def answer(
     from pushgate.cli.device_api import TerminalDevice
 
     device = TerminalDevice.load(key_file)
-    login = choose(device.pending(), prefix)
+    logins = device.pending()
+    login = choose(logins, prefix)
     print_login(login, stderr=as_json)
+    print_elsewhere(login, logins, stderr=as_json)
     verb = "Approve" if decision == "approved" else "Deny"
     if ask and not click.confirm(f"{verb} this login?", err=as_json):
         raise PushgateError("nothing was sent")

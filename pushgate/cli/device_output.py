@@ -76,6 +76,15 @@ def print_table(logins: list[PendingLogin]) -> None:
     console().print(table)
 
 
+def print_elsewhere(login: PendingLogin, logins: list[PendingLogin], *, stderr: bool = False) -> None:
+    """Warn of other logins to the same service: they come from other addresses and are answered by themselves."""
+    service = login.context.get("service")
+    alike = [other for other in logins if other.id != login.id and other.context.get("service") == service]
+    if alike:
+        origins = ", ".join(dict(rows(other.context))["From"] for other in alike)
+        click.echo(f"Careful: another login to {clean(str(service), 64)} waits, from {origins}.", err=stderr)
+
+
 def print_login(login: PendingLogin, *, stderr: bool = False) -> None:
     """Show everything that the authority says about a login, and so everything that an answer signs."""
     from rich.panel import Panel

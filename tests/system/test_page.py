@@ -365,21 +365,42 @@ async def test_click_that_was_meant_for_another_window(place: Place) -> None:
 
 
 async def test_several_logins(place: Place) -> None:
-    """One login is shown at a time; those of other services are listed, those queued behind it are counted."""
+    """One login is shown at a time; those of other queues are listed, those behind it are counted."""
     async with place.alice() as (authority, page):
         sudo = await authority.ask(native=True, **SUDO)
         await page.wait_for_request(sudo)
         vpn = await authority.ask(native=True, context={"service": "vpn", "host": "gate"}, ipAddress="198.51.100.1")
-        queued = await authority.ask(native=True, **{**SUDO, "ipAddress": "198.51.100.2"})
+        queued = await authority.ask(native=True, **SUDO)
         await page.wait_for_text("Show: vpn on gate, from 198.51.100.1")
-        await page.wait_for_text("Waiting behind this one: 1 more of the same kind, from 198.51.100.2.")
+        await page.wait_for_text("Waiting behind this one: 1 more of the same kind, from 203.0.113.7.")
         await page.press("Approve")
         await page.wait_for_outcome(sudo, "approved")
         await page.press("Next login")
         assert (await page.wait_for_request(vpn))["host"] == "gate"
         await page.page.get_by_role("button", name=re.compile("Show: sudo")).click()
-        assert (await page.wait_for_request(queued))["ip"] == "198.51.100.2"
+        await page.wait_for_request(queued)
         assert [await authority.state(one) for one in (sudo, vpn, queued)] == ["approved", "pending", "pending"]
+
+
+async def test_same_service_from_elsewhere(place: Place) -> None:
+    """An attacker's older login has a sheet of its own: the person is warned and approves only the own one."""
+    async with place.alice() as (authority, page):
+        attack = await authority.ask(native=True, **{**SUDO, "ipAddress": "198.51.100.9"})
+        await page.wait_for_request(attack)
+        await expect(page.sheet.locator(".elsewhere")).to_be_hidden()
+        own = await authority.ask(native=True, **SUDO)
+        await page.wait_for_text("another sudo login is waiting, from 203.0.113.7.")
+        await page.page.get_by_role("button", name=re.compile("Show: sudo .* from 203.0.113.7")).click()
+        assert (await page.wait_for_request(own))["ip"] == "203.0.113.7"
+        await page.wait_for_text("another sudo login is waiting, from 198.51.100.9.")
+        await page.press("Approve")
+        await page.wait_for_outcome(own, "approved")
+        assert await authority.state(attack) == "pending"
+        await page.press("Next login")
+        await page.wait_for_request(attack)
+        await expect(page.sheet.locator(".elsewhere")).to_be_hidden()
+        await page.press("I did not start this")
+        await page.wait_for_outcome(attack, "reported")
 
 
 async def test_next_login_waits_for_the_outcome_to_be_read(place: Place) -> None:

@@ -169,6 +169,20 @@ def test_approve_unclear(private_folder: Path) -> None:
     assert error_of(result).message == "2 logins are waiting"
 
 
+def test_login_from_elsewhere_is_warned_of(private_folder: Path) -> None:
+    """A person who answers one login hears of another one to the same service, and of where it comes from."""
+    elsewhere = session(OTHER_ID, ctx=json.dumps(context(ip="198.51.100.9")))
+    other = session("1" * 40, ctx=json.dumps(context(service="sudo", ip="192.0.2.1")))
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [elsewhere, session(), other]})
+        authority.then(200, {"id": SESSION_ID, "state": "approved"})
+        result = CliRunner().invoke(approve, ["--key", key, SESSION_ID], input="y\n")
+    warning = "Careful: another login to sshd waits, from 198.51.100.9 (as the service reports it)."
+    assert warning in result.output
+    assert "192.0.2.1" not in result.output
+
+
 def test_approve_blindly(private_folder: Path) -> None:
     """A script that would approve whatever waits is refused before anything is asked for."""
     with scripted_authority() as authority:
