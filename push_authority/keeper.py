@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A session that a device may answer, and the addresses of those that wait behind it."""
+    """A session that a device may answer, and the addresses of those that wait behind it: each is its own."""
 
     session: Session
     waiting: tuple[str, ...]
@@ -212,7 +212,7 @@ class SessionKeeper:
             return None
         first = [session for session in pending if not session.waits_its_turn]
         queued = [session for session in pending if session.waits_its_turn]
-        return [Shown(one, tuple(two.origin for two in queued if two.service == one.service)) for one in first]
+        return [Shown(one, tuple(two.origin for two in queued if same_queue(one, two))) for one in first]
 
     def announce(self, finals: list[Final]) -> None:
         """Wake everybody who waits for these sessions or shows them."""
@@ -243,6 +243,11 @@ class SessionKeeper:
         self.pending, self.kept = pending, pending + final
         if finals:
             log.info("sessions_expired", count=len(finals))
+
+
+def same_queue(one: Session, two: Session) -> bool:
+    """Whether two sessions of one person are answered one after the other."""
+    return (one.service, one.origin) == (two.service, two.origin)
 
 
 def user_key(user_id: str, domain_id: str) -> str:

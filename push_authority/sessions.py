@@ -7,8 +7,10 @@ Theory of operation. A session leaves ``pending`` once, by a compare-and-set in 
 in one transaction with its decision and audit rows. Whoever gets a row back has won; everybody else reads what the
 winner wrote. A reader sees ``expired`` as soon as the time has come, whether or not the sweeper has been there.
 
-Of one person's pending sessions for one service only the oldest is *shown*: it alone can be answered. The others keep
-their place, and their clock runs (docs/authority.md): approving one login can never open another one.
+Of one person's pending sessions for one service and from one address only the oldest is *shown*: it alone can be
+answered. The others keep their place, and their clock runs (docs/authority.md): approving one login can never open
+another one. Another address has a queue of its own, the unknown address too: who knows a name and asks from somewhere
+else does not stand between the person and the person's own login.
 
 Functions run inside a transaction of the store. ``now`` is ``Clock.now``.
 """
@@ -41,7 +43,7 @@ COLUMNS = """SELECT session.id, session.domain_id, session.user_id, session.api_
     session.ctx, session.nonce, session.state, session.reason, session.created, session.expires,
     session.consumed_at IS NOT NULL, (SELECT proof FROM decision WHERE session_id = session.id),
     EXISTS (SELECT 1 FROM session AS older WHERE older.user_id = session.user_id
-        AND older.domain_id = session.domain_id AND older.service = session.service
+        AND older.domain_id = session.domain_id AND older.service = session.service AND older.origin = session.origin
         AND older.state = 'pending' AND older.expires > ? AND older.seq < session.seq),
     session.number, session.method, session.body_hash
 """
@@ -71,7 +73,7 @@ class Session:
     consumed: bool
     proof: str | None = field(repr=False)
     waits_its_turn: bool
-    """An older session of the same person and service is pending."""
+    """An older session of the same person, service and address is pending."""
     number: str | None = field(default=None, repr=False)
     """An approval must be signed with it; shown by no plane but in the answer to who had it drawn."""
     method: str = "device"
@@ -164,8 +166,8 @@ def decide(tx: Transaction, now: float, signed: SignedDecision, public_key: byte
     """Make a verified decision take effect; an empty list means that it came too late, or not in its turn.
 
     The session must be pending, in time and shown, and the device not revoked since its signature was checked.
-    An approval with a wrong number denies: guessing ends at the first try. ``denied.unknown_trigger`` also ends what
-    waits behind the session.
+    An approval with a wrong number denies: guessing ends at the first try. ``denied.unknown_trigger`` also ends
+    whatever is pending of that service, from every address.
     """
     state = State.APPROVED if signed.decision == "approved" else State.DENIED
     reason = REASONS.get(signed.decision)
@@ -179,6 +181,7 @@ def decide(tx: Transaction, now: float, signed: SignedDecision, public_key: byte
         WHERE id = ? AND state = 'pending' AND expires > ?
         AND NOT EXISTS (SELECT 1 FROM session AS older WHERE older.user_id = session.user_id
             AND older.domain_id = session.domain_id AND older.service = session.service
+            AND older.origin = session.origin
             AND older.state = 'pending' AND older.expires > ? AND older.seq < session.seq)
         AND EXISTS (SELECT 1 FROM device WHERE device.id = ? AND device.public_key = ?
             AND device.user_id = session.user_id AND device.domain_id = session.domain_id)

@@ -1,11 +1,13 @@
 """LoginTC's calls about users and memberships."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from aiohttp import web
 
 from push_authority import people
 from push_authority.errors import bad_request, not_found
+from push_authority.factors import factors_of
 from push_authority.keeper import SessionKeeper
 from push_authority.people import NewPerson, Person
 from push_authority.revocation import revoke_all
@@ -15,7 +17,7 @@ from push_authority.text import is_visible_name
 
 from .calls import EMAIL_LIMIT, NAME_LIMIT, parse_page, parse_person, shown_field
 from .exchange import parse_json, read_body, read_object
-from .forms import path_id, person_object, reply, to_json
+from .forms import path_id, person_object, reply, to_json, wants_native
 
 MAX_SET = 1000
 """Users in one call that sets a domain's members."""
@@ -87,14 +89,20 @@ class UserCalls:
         return reply(request)
 
     async def list_members(self, request: web.Request) -> web.Response:
-        """Return a page of a domain's users."""
+        """Return a page of a domain's users; in our own form with what each can use."""
         domain_id, page = path_id(request, "domain", "domain"), parse_page(request.query.get("page"))
 
-        def work(tx: Transaction) -> list[Person]:
-            people.get_domain(tx, domain_id)
-            return people.list_people(tx, page, domain_id)
+        native, now = wants_native(request), self.clock.now()
 
-        return reply(request, to_json([person_object(person) for person in await self.store.transact(work)]))
+        def work(tx: Transaction) -> list[dict[str, Any]]:
+            people.get_domain(tx, domain_id)
+            members = people.list_people(tx, page, domain_id)
+            if not native:
+                return [person_object(person) for person in members]
+            factors = [factors_of(tx, now, person.id, domain_id) for person in members]
+            return [person_object(one) | {"factors": has} for one, has in zip(members, factors, strict=True)]
+
+        return reply(request, to_json(await self.store.transact(work)))
 
     async def set_members(self, request: web.Request) -> web.Response:
         """Make exactly these users the domain's members; unknown ones are created, others lose their devices."""

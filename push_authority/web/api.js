@@ -43,13 +43,12 @@ export class Authority {
     return this.signed("GET", `/sessions/${id}`);
   }
 
-  /** Sign and send an answer to exactly what session.ctx says; return the new state. */
-  async decide(session, decision) {
-    const number = "";
+  /** Sign and send an answer to exactly what session.ctx says; return the new {state, reason}. */
+  async decide(session, decision, number) {
     const message = await decisionMessage(session.id, this.device.id, decision, session.nonce, session.ctx, number);
     const sig = base64url(await sign(this.device, message));
     const answer = { device_id: this.device.id, decision, number, sig, via: "page" };
-    return (await ask("POST", `/sessions/${session.id}/decision`, answer)).state;
+    return ask("POST", `/sessions/${session.id}/decision`, answer);
   }
 
   /** Unlink this device at the authority. */

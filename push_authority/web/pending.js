@@ -32,7 +32,7 @@ export class PendingScreen {
     this.list = element("ul", { class: "recent" });
     this.recent = element("section", { hidden: true }, element("h2", {}, say("recent")), this.list);
     this.handlers = {
-      answer: (sheet, session, decision) => this.answer(sheet, session, decision),
+      answer: (sheet, session, decision, number) => this.answer(sheet, session, decision, number),
       expired: (sheet) => this.end(sheet, "expired"),
       done: () => this.open(true),
     };
@@ -104,12 +104,12 @@ export class PendingScreen {
     else if (this.sheet.state === "live") this.end(this.sheet, outcome);
   }
 
-  async answer(sheet, session, decision) {
+  async answer(sheet, session, decision, number) {
     if (sheet.state !== "live") return;
     sheet.sending();
     try {
-      await this.authority.decide(session, decision);
-      this.end(sheet, OUTCOMES[decision]);
+      const { reason } = await this.authority.decide(session, decision, number);
+      this.end(sheet, reason === "wrong_number" ? "wrongNumber" : OUTCOMES[decision]);
     } catch (error) {
       const state = error.body?.state;
       if (!(error instanceof RefusedError)) sheet.failed(say("notSent"));
@@ -153,6 +153,7 @@ export class PendingScreen {
 
   listOthers() {
     const others = [...this.sessions.values()].filter((session) => session.id !== this.sheet?.session.id);
+    this.sheet?.warn(others);
     this.others.hidden = others.length === 0;
     // Drawn again only when it differs: a button must not vanish under the pointer or lose the focus.
     const drawn = others.map((session) => session.id + session.ctx).join();

@@ -2,6 +2,7 @@
 
 import { attributes, readContext, shown } from "./context.js";
 import { element } from "./dom.js";
+import { needsNumber, NumberField } from "./number.js";
 import { has, say } from "./words.js";
 
 /** Milliseconds in which buttons that have just appeared do nothing: a thumb may be on its way to something else. */
@@ -13,9 +14,10 @@ const FINE_PRINT = ["domain", "client", "expires", "number_required", "client_no
 const ELSEWHERE = ["authority", "ip", "origin_kind", "created", "attributes"];
 const TIMES = ["created", "expires"];
 
-const SYMBOLS = { approved: "✓", approvedElsewhere: "✓", denied: "✕", reported: "✕", deniedElsewhere: "✕" };
+const SYMBOLS = { approved: "✓", approvedElsewhere: "✓", denied: "✕", reported: "✕", deniedElsewhere: "✕",
+  wrongNumber: "✕" };
 
-/** One session on the screen. handlers: answer(sheet, session, decision), expired(sheet), done(sheet). */
+/** One session on the screen. handlers: answer(sheet, session, decision, number), expired(sheet), done(sheet). */
 export class Sheet {
   constructor(session, handlers) {
     this.handlers = handlers;
@@ -49,6 +51,15 @@ export class Sheet {
     if (button) button.textContent = say("next");
   }
 
+  /** Say what else waits: sessions of the same service that come from other addresses and are answered by themselves. */
+  warn(others) {
+    if (this.state === "final" || this.context === null) return;
+    const alike = others.filter((session) => safely(session.ctx)?.service === this.context.service).map(summary);
+    const origins = [...new Set(alike.map(({ origin }) => origin))].join(", ");
+    const text = alike.length ? say("elsewhere", { service: shown(this.context.service ?? ""), origins }) : "";
+    if (this.elsewhere.textContent !== text) this.elsewhere.textContent = text;
+  }
+
   /** Stop the clock. */
   dispose() {
     clearInterval(this.ticking);
@@ -80,7 +91,7 @@ export class Sheet {
     const heading = element("p", { class: "outcome", tabindex: "-1" },
       element("span", { "aria-hidden": "true" }, `${SYMBOLS[outcome] ?? "○"} `), say(`outcome_${outcome}`));
     this.node.dataset.state = outcome;
-    this.queue.textContent = "";
+    this.queue.textContent = this.elsewhere.textContent = "";
     this.tell("");
     this.actions.replaceChildren(heading, element("p", {}, say(`explain_${outcome}`)),
       element("button", { type: "button", class: "plain done", onclick: () => this.handlers.done(this) },
@@ -92,11 +103,14 @@ export class Sheet {
   render(session, settle) {
     this.session = session;
     this.context = safely(session.ctx);
+    this.number = null;
+    clearTimeout(this.settling);
     this.node.dataset.session = session.id;
     this.node.dataset.state = "live";
     this.timer = element("p", { class: "timer", role: "timer", "aria-live": "off" });
     this.message = element("p", { class: "message", role: "status" });
     this.queue = element("p", { class: "queue" }, queueText(session));
+    this.elsewhere = element("p", { class: "queue elsewhere", role: "status" });
     this.heading = element("h2", { id: "question", tabindex: "-1" }, say("ask"));
     this.setDeadline(session);
     if (this.context === null) {
@@ -107,11 +121,10 @@ export class Sheet {
     this.actions = this.buttons(session);
     this.node.replaceChildren(
       element("header", {}, value("authority", this.context.authority, "p", "organization"), this.timer),
-      this.heading, ...facts(this.context), this.actions, this.message, this.queue, ...finePrint(this.context),
+      this.heading, ...facts(this.context), this.actions, this.message, this.elsewhere, this.queue, ...finePrint(this.context),
     );
     // Message and queue stand below the buttons: whatever appears later must not push a button under the thumb.
     this.enable(false);
-    clearTimeout(this.settling);
     this.settling = setTimeout(() => this.enable(this.state === "live"), settle);
   }
 
@@ -120,18 +133,23 @@ export class Sheet {
     const button = (name, decision) => element("button", {
       type: "button", class: name, onclick: () => this.press(session, decision),
     }, say(name));
-    return element("div", { class: "actions" },
+    this.number = needsNumber(session, this.context) ? new NumberField(() => this.enable(this.enabled)) : null;
+    return element("div", { class: "actions" }, ...(this.number ? [this.number.node] : []),
       element("div", { class: "pair" }, button("deny", "denied"), button("approve", "approved")),
       button("report", "denied.unknown_trigger"));
   }
 
   press(session, decision) {
     if (performance.now() < this.deafUntil) return this.tell(say("tooSoon"));
-    this.handlers.answer(this, session, decision);
+    this.handlers.answer(this, session, decision, decision === "approved" ? this.number?.value ?? "" : "");
   }
 
   enable(on) {
+    this.enabled = on;
     for (const button of this.actions.querySelectorAll("button")) button.disabled = !on;
+    if (!this.number) return;
+    this.number.input.readOnly = this.state !== "live";
+    if (!this.number.value) this.actions.querySelector(".approve").disabled = true;
   }
 
   tell(text) {

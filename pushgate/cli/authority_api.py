@@ -79,8 +79,56 @@ class AuthorityApi:
         reply = self.send("GET", f"{self.domain}/users/{quote(user_id, safe='')}/token", None)
         return [] if reply.status_code == 404 else list(self.read(reply).get("devices", []))
 
+    def begin_totp(self, user_id: str) -> dict[str, Any]:
+        """Make a seed of one-time codes that waits for its first code; ``secret``, ``uri``, ``expires_in``."""
+        return dict(self.call("PUT", self.totp(user_id)))
+
+    def confirm_totp(self, user_id: str, code: str) -> bool:
+        """Take the first code of a seed; False if it is not of it.
+
+        Raises:
+            PushgateError: if no seed waits.
+        """
+        reply = self.send("POST", f"{self.totp(user_id)}/confirm", {"code": code[:64]})
+        if reply.status_code == 404:
+            raise PushgateError("no seed waits for its first code", "make one: pushgate user totp USER")
+        if reply.status_code == 400 and b"badcode" in reply.content:
+            return False
+        self.read(reply)
+        return True
+
+    def totp_since(self, user_id: str) -> float | None:
+        """Return since when the user has one-time codes; None if there are none, or the server knows no seeds."""
+        reply = self.send("GET", self.totp(user_id), None)
+        since = None if reply.status_code == 404 else self.read(reply).get("active_since")
+        return since if isinstance(since, int | float) else None
+
+    def remove_totp(self, user_id: str) -> None:
+        """Forget the user's seed."""
+        reply = self.send("DELETE", self.totp(user_id), None)
+        if reply.status_code == 404:
+            raise PushgateError("this user has no one-time codes")
+        self.read(reply)
+
+    def totp(self, user_id: str) -> str:
+        """Return the path of a user's seed."""
+        return f"{self.domain}/users/{quote(user_id, safe='')}/totp"
+
+    def create_bypass_code(self, user_id: str, uses: int, minutes: int) -> dict[str, Any]:
+        """Make a bypass code; LoginTC's object, whose ``code`` is shown only now."""
+        body = {"usesAllowed": uses, "expirationTime": minutes}
+        return dict(self.call("POST", f"/users/{quote(user_id, safe='')}/bypasscodes", body))
+
+    def bypass_codes(self, user_id: str) -> list[dict[str, Any]]:
+        """Return what is known of the user's bypass codes."""
+        return list(self.call("GET", f"/users/{quote(user_id, safe='')}/bypasscodes"))
+
+    def revoke_bypass_code(self, code_id: str) -> None:
+        """Make one bypass code worthless."""
+        self.call("DELETE", f"/bypasscodes/{quote(code_id, safe='')}")
+
     def revoke(self, user_id: str) -> None:
-        """Unlink all devices of the user and annul a code that is not used yet."""
+        """Unlink all devices of the user, forget the seed, and annul an activation code that is not used yet."""
         self.call("DELETE", f"{self.domain}/users/{quote(user_id, safe='')}/token")
 
     def remove_user(self, user_id: str) -> None:

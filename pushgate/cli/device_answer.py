@@ -1,6 +1,8 @@
 """The commands that list, follow and answer pending logins from a terminal."""
 
 import asyncio
+import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +10,13 @@ import click
 
 from pushgate.cli.device_context import PendingLogin
 from pushgate.cli.device_options import json_option, key_option
-from pushgate.cli.device_output import SHORT_ID, as_data, print_json, print_login, print_table
+from pushgate.cli.device_output import SHORT_ID, as_data, print_elsewhere, print_json, print_login, print_table
 from pushgate.errors import PushgateError
 
 if TYPE_CHECKING:
     from pushgate.cli.device_api import Answer, TerminalDevice
+
+NUMBER = re.compile(r"[0-9]{2}", re.ASCII)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds between attempts to reach an authority that is away, doubling."""
@@ -34,15 +38,16 @@ def pending(key_file: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("session", metavar="[ID]", required=False)
+@click.option("--number", metavar="NN", help="The number that is shown where you log in; asked for if it is needed.")
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on; needs the ID.")
 @key_option
 @json_option
-def approve(session: str | None, yes: bool, key_file: Path, as_json: bool) -> None:
+def approve(session: str | None, number: str | None, yes: bool, key_file: Path, as_json: bool) -> None:
     """Approve the login ID (its first characters are enough), or the only one that waits."""
     if yes and session is None:
         # Whatever happens to wait could be an attacker's.
         raise PushgateError("--yes needs the login's id", "list them: pushgate pending")
-    answer(key_file, session, "approved", ask=not yes, as_json=as_json)
+    answer(key_file, session, "approved", ask=not yes, as_json=as_json, number=number)
 
 
 @click.command()
@@ -87,7 +92,9 @@ def follow(device: "TerminalDevice", *, as_json: bool) -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def answer(key_file: Path, prefix: str | None, decision: "Answer", *, ask: bool, as_json: bool) -> None:
+def answer(
+    key_file: Path, prefix: str | None, decision: "Answer", *, ask: bool, as_json: bool, number: str | None = None
+) -> None:
     """Show one login whole, ask, and send the answer to exactly what was shown.
 
     Raises:
@@ -96,16 +103,39 @@ def answer(key_file: Path, prefix: str | None, decision: "Answer", *, ask: bool,
     from pushgate.cli.device_api import TerminalDevice
 
     device = TerminalDevice.load(key_file)
-    login = choose(device.pending(), prefix)
+    logins = device.pending()
+    login = choose(logins, prefix)
     print_login(login, stderr=as_json)
+    print_elsewhere(login, logins, stderr=as_json)
     verb = "Approve" if decision == "approved" else "Deny"
     if ask and not click.confirm(f"{verb} this login?", err=as_json):
         raise PushgateError("nothing was sent")
-    state = device.decide(login, decision)
+    typed = number_for(login, number, ask=ask, err=as_json) if decision == "approved" else ""
+    state = device.decide(login, decision, typed)
     if as_json:
         print_json({"id": login.id, "state": state})
     else:
         click.echo(f"Login {login.id[:SHORT_ID]}: {state}.")
+
+
+def number_for(login: PendingLogin, given: str | None, *, ask: bool, err: bool) -> str:
+    """Return the number that goes with an approval, asking for it where that may be; empty if none is needed.
+
+    Raises:
+        PushgateError: if one is needed and missing, given and not needed, or of another form.
+    """
+    if not login.number_required:
+        if given is not None:
+            raise PushgateError("this login needs no number", "leave --number out")
+        return ""
+    if given is None and not ask:
+        raise PushgateError("this login needs the number that is shown where you log in", "name it: --number NN")
+    number = given if given is not None else str(click.prompt("Number shown where you log in", err=err))
+    number = unicodedata.normalize("NFKC", number).strip()
+    if not NUMBER.fullmatch(number):
+        # Found here, it costs nothing; the authority would take a wrong one for the one try that there is.
+        raise PushgateError("a number is two digits: nothing was sent", "try again: pushgate approve")
+    return number
 
 
 def choose(logins: list[PendingLogin], prefix: str | None) -> PendingLogin:

@@ -149,21 +149,24 @@ class TerminalDevice:
         state = self._call("GET", f"/sessions/{session}").get("state")
         return clean(state, 40) if isinstance(state, str) else "unknown"
 
-    def decide(self, login: PendingLogin, decision: Answer) -> str:
+    def decide(self, login: PendingLogin, decision: Answer, number: str = "") -> str:
         """Sign and send an answer to exactly what ``login.ctx`` says; return the session's new state.
 
         Raises:
-            PushgateError: if the session is final already, or the authority does not take the answer.
+            PushgateError: if the session is final already, the number was wrong, or the authority does not take the
+                answer.
         """
-        message = decision_message(login.id, self.device_id, decision, login.nonce, login.ctx)
+        message = decision_message(login.id, self.device_id, decision, login.nonce, login.ctx, number)
         body = {
             "device_id": self.device_id,
             "decision": decision,
-            "number": "",
+            "number": number,
             "sig": self.key.sign(message),
             "via": "cli",
         }
         answer = self._call("POST", f"/sessions/{login.id}/decision", json.dumps(body).encode())
+        if answer.get("reason") == "wrong_number":
+            raise PushgateError("that is not the number of this login: it is denied now", "begin the login again")
         state = answer.get("state")
         return clean(state, 40) if isinstance(state, str) else decision.partition(".")[0]
 

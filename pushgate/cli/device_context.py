@@ -33,6 +33,8 @@ class PendingLogin:
     """Addresses of further logins of the same user and service, which are asked for when this one is done."""
     context: dict[str, Any]
     """``ctx``, parsed."""
+    number_required: bool
+    """An approval must be signed with the number of the place of the login."""
 
 
 def read_pending(data: Any) -> PendingLogin:
@@ -51,7 +53,10 @@ def read_pending(data: Any) -> PendingLogin:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
     if not is_id(session) or len(nonce) > 64:
         raise BadMessageError("bad_session", "the authority sent a login in an unknown form")
-    return PendingLogin(session, ctx, nonce, float(expires_in), _waiting(data.get("waiting")), read_context(ctx))
+    context = read_context(ctx)
+    # Either word counts: ctx is what is signed, the other is what the authority acts upon.
+    number = data.get("number_required") is True or context.get("number_required") is True
+    return PendingLogin(session, ctx, nonce, float(expires_in), _waiting(data.get("waiting")), context, number)
 
 
 def is_id(value: Any) -> TypeGuard[str]:

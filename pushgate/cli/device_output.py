@@ -52,6 +52,7 @@ def as_data(login: PendingLogin) -> dict[str, Any]:
         "id": login.id,
         "expires_in": round(login.expires_in, 1),
         "waiting": len(login.waiting),
+        "number_required": login.number_required,
         "context": login.context,
     }
 
@@ -75,6 +76,15 @@ def print_table(logins: list[PendingLogin]) -> None:
     console().print(table)
 
 
+def print_elsewhere(login: PendingLogin, logins: list[PendingLogin], *, stderr: bool = False) -> None:
+    """Warn of other logins to the same service: they come from other addresses and are answered by themselves."""
+    service = login.context.get("service")
+    alike = [other for other in logins if other.id != login.id and other.context.get("service") == service]
+    if alike:
+        origins = ", ".join(dict(rows(other.context))["From"] for other in alike)
+        click.echo(f"Careful: another login to {clean(str(service), 64)} waits, from {origins}.", err=stderr)
+
+
 def print_login(login: PendingLogin, *, stderr: bool = False) -> None:
     """Show everything that the authority says about a login, and so everything that an answer signs."""
     from rich.panel import Panel
@@ -88,6 +98,8 @@ def print_login(login: PendingLogin, *, stderr: bool = False) -> None:
         table.add_row(Text(label), Text(value))
     title = Text(f"Login {login.id[:SHORT_ID]}, {login.expires_in:.0f} s left")
     console(stderr=stderr).print(Panel(table, title=title, title_align="left"))
+    if login.number_required:
+        click.echo("To approve it you need the number that is shown where you log in.", err=stderr)
     if login.waiting:
         origins = ", ".join(clean(origin, 64) or "address unknown" for origin in login.waiting)
         click.echo(f"Behind it {len(login.waiting)} more of the same kind: from {origins}.", err=stderr)

@@ -12,6 +12,7 @@ from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.serve import serve
 from pushgate.cli.user import user
+from pushgate.cli.user_codes import bypass, totp
 from pushgate.errors import ConfigurationError, PushgateError
 
 
@@ -23,6 +24,8 @@ def cli() -> None:
 
 for command in (serve, check, reload, status, demo, user, device, pending, watch, approve, deny):
     cli.add_command(command)
+for command in (totp, bypass):
+    user.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""``pushgate user``: people and their activation codes."""
+"""``pushgate user``: people, what links their devices, and what they can prove themselves with."""
 
 import json
 from collections.abc import Iterator
@@ -51,14 +51,16 @@ def code(username: str, config: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def list_users(config: Path, as_json: bool) -> None:
-    """List everybody who can be asked."""
+    """List everybody, and what each can log in with: device, totp, bypass."""
     with authority(config) as api:
         people = api.users()
     if as_json:
-        click.echo(json.dumps([{key: person.get(key) for key in ("id", "username", "name")} for person in people]))
+        keys = ("id", "username", "name", "factors")
+        click.echo(json.dumps([{key: person.get(key) for key in keys} for person in people]))
         return
-    keys = ("username", "name", "id")
-    print_table(keys, [tuple(clean(str(person.get(key, "")), 64) for key in keys) for person in people])
+    rows = [[person.get("username"), person.get("name"), factors(person), person.get("id")] for person in people]
+    shown = [tuple(clean(str(value or ""), 64) for value in row) for row in rows]
+    print_table(("username", "name", "factors", "id"), shown)
 
 
 @user.command()
@@ -66,11 +68,12 @@ def list_users(config: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def devices(username: str, config: Path, as_json: bool) -> None:
-    """List the browsers and terminals that can answer for USERNAME, with their fingerprints."""
+    """List what USERNAME can log in with: linked browsers and terminals with their fingerprints, and codes."""
     with authority(config) as api:
-        linked = api.devices(api.require_user(username)["id"])
+        user_id = api.require_user(username)["id"]
+        found = [describe_device(device) for device in api.devices(user_id)]
+        found += describe_codes(api.totp_since(user_id), len(api.bypass_codes(user_id)))
     columns = ("label", "kind", "fingerprint", "created")
-    found = [describe_device(device) for device in linked]
     if as_json:
         click.echo(json.dumps([dict(zip(columns, device, strict=True)) for device in found]))
     else:
@@ -82,13 +85,16 @@ def devices(username: str, config: Path, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def revoke(username: str, yes: bool, config: Path) -> None:
-    """Unlink all devices of USERNAME, for example after a loss; a new code links the next one."""
+    """Unlink all devices of USERNAME and forget the seed of one-time codes, for example after a loss.
+
+    A new activation code links the next device. Bypass codes stay: pushgate user bypass USERNAME --revoke all.
+    """
     with authority(config) as api:
         person = api.require_user(username)
         if not yes:
             click.confirm(f"Unlink all devices of {clean(username, 64)}?", abort=True)
         api.revoke(person["id"])
-    click.echo(f"unlinked all devices of {clean(username, 64)}")
+    click.echo(f"unlinked all devices of {clean(username, 64)}; one-time codes are gone too, bypass codes are not")
 
 
 @user.command()
@@ -96,11 +102,11 @@ def revoke(username: str, yes: bool, config: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def remove(username: str, yes: bool, config: Path) -> None:
-    """Remove USERNAME with all devices; pending logins of that person are denied."""
+    """Remove USERNAME with all devices and codes; pending logins of that person are denied."""
     with authority(config) as api:
         person = api.require_user(username)
         if not yes:
-            click.confirm(f"Remove {clean(username, 64)} and all devices?", abort=True)
+            click.confirm(f"Remove {clean(username, 64)} and all devices and codes?", abort=True)
         api.remove_user(person["id"])
     click.echo(f"removed {clean(username, 64)}")
 
@@ -146,9 +152,31 @@ def show_code(username: str, token: dict[str, Any], page: str, as_json: bool) ->
 
 def describe_device(device: dict[str, Any]) -> tuple[str, ...]:
     """Return label, kind, fingerprint and day of linking, cleaned."""
-    created = device.get("created_at")
-    day = datetime.fromtimestamp(created, UTC).date().isoformat() if isinstance(created, int | float) else ""
-    return (*(clean(str(device.get(key, "")), 64) for key in ("label", "kind", "fingerprint")), day)
+    return (
+        *(clean(str(device.get(key, "")), 64) for key in ("label", "kind", "fingerprint")),
+        day(device.get("created_at")),
+    )
+
+
+def describe_codes(totp_since: float | None, bypass_codes: int) -> list[tuple[str, ...]]:
+    """Return a line for one-time codes and one for bypass codes, where there are any, in the form of a device's."""
+    lines: list[tuple[str, ...]] = []
+    if totp_since is not None:
+        lines.append(("codes of an app", "totp", "", day(totp_since)))
+    if bypass_codes:
+        lines.append((f"{bypass_codes} bypass code(s)", "bypass", "", ""))
+    return lines
+
+
+def factors(person: dict[str, Any]) -> str:
+    """Return what a person can log in with, in one text; another server may not say."""
+    named = person.get("factors")
+    return ", ".join(str(factor) for factor in named) if isinstance(named, list) else ""
+
+
+def day(moment: Any) -> str:
+    """Return the day of a moment in unix seconds; nothing for anything else."""
+    return datetime.fromtimestamp(moment, UTC).date().isoformat() if isinstance(moment, int | float) else ""
 
 
 def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -169,6 +169,18 @@ async def test_second_session_waits_its_turn(town: Town) -> None:
     assert pending == []
 
 
+@pytest.mark.parametrize("origin", ["198.51.100.9", ""])
+async def test_another_address_has_a_queue_of_its_own(town: Town, origin: str) -> None:
+    """A later login from another address can be answered before the older one, and answers only itself."""
+    older, own, behind = await insert(town, "a", origin=origin), await insert(town, "b"), await insert(town, "c")
+    assert [(await find(town, one)).waits_its_turn for one in (older, own, behind)] == [False, False, True]
+    assert await decide(town, behind) == []
+    assert [final.id for final in await decide(town, own)] == [own.id]
+    assert await state(town, older) == ("pending", None, "pending")
+    finals = await decide(town, behind, "denied.unknown_trigger")
+    assert {final.id for final in finals} == {behind.id, older.id}
+
+
 async def test_expired_session_holds_nobody_up(town: Town) -> None:
     """A session whose time is over gives its turn to the next even before the sweeper has been there."""
     await insert(town, "a", expires=town.clock.now() + 5)

@@ -1,12 +1,20 @@
 """A real Chromium on the approval page: start it, enrol it, read what it shows, press its buttons."""
 
+import base64
+import hashlib
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+
+from tests.support.authority import NATIVE, RunningAuthority, running_authority
+from tests.support.devices import verify
 
 ARGUMENTS = [
     "--headless=new",
@@ -18,6 +26,24 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+REFUSED_ON_CONSOLE = re.compile(r"Failed to load resource: the server responded with a status of 40[139]")
+SUDO: dict[str, Any] = {
+    "ipAddress": "203.0.113.7",
+    "attributes": [
+        {"key": "IP Address", "value": "203.0.113.7"},
+        {"key": "Username", "value": "alice"},
+        {"key": "Command", "value": "systemctl  restart nginx"},
+    ],
+    "context": {
+        "service": "sudo",
+        "host": "web1.example.org",
+        "account": "root",
+        "command": "systemctl  restart nginx",
+        "tty": "pts/3",
+        "origin_kind": "pam",
+    },
+    "client_nonce": "AAECAwQFBgcICQoLDA0ODw",
+}
 PATIENCE = 15_000
 """Milliseconds for anything that the page does by itself; on a busy machine a browser is slow."""
 
@@ -99,7 +125,8 @@ class ApprovalPage:
     async def wait_for_request(self, session: str | None = None) -> dict[str, Any]:
         """Wait until a login is shown and can be answered; return every value that can be read from it."""
         sheet = self.page.locator(f'.sheet[data-session="{session}"]' if session else ".sheet")
-        await expect(sheet.get_by_role("button", name="Approve")).to_be_enabled(timeout=PATIENCE)
+        # Not Approve: it may wait for a number.
+        await expect(sheet.get_by_role("button", name="Deny")).to_be_enabled(timeout=PATIENCE)
         return await self.shown()
 
     async def shown(self) -> dict[str, Any]:
@@ -142,3 +169,46 @@ async def approve_next(page: ApprovalPage) -> dict[str, Any]:
     await page.press("Approve")
     await page.wait_for_text("The login goes on.")
     return shown
+
+
+@dataclass
+class Place:
+    """Where a test happens: a folder for an authority, and a browser."""
+
+    folder: Path
+    browser: Browser
+
+    @asynccontextmanager
+    async def alice(self) -> AsyncIterator[tuple[RunningAuthority, ApprovalPage]]:
+        """Run an authority, and a page that alice has linked to it."""
+        async with running_authority(self.folder) as authority:
+            _, code = await authority.add_user()
+            async with enrolled_page(self.browser, authority.page_url, code) as page:
+                yield authority, page
+
+    @asynccontextmanager
+    async def unlinked(self) -> AsyncIterator[tuple[RunningAuthority, BrowserContext]]:
+        """Run an authority, and a browser profile that is not linked."""
+        async with running_authority(self.folder) as authority, new_profile(self.browser) as profile:
+            yield authority, profile
+
+
+async def native(authority: RunningAuthority, session: str) -> Any:
+    """Read a session with its proof, as the host that asked for it does."""
+    return (await authority.call("GET", f"/domains/{{d}}/sessions/{session}", accept=NATIVE)).json
+
+
+def check_proof(proof: dict[str, Any]) -> None:
+    """Check a proof as a host does that trusts nobody: the signature over the hash of its ctx."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(proof["ctx"].encode()).digest()).decode().rstrip("=")
+    fields = ["decision.v1", proof["session"], proof["device_id"], proof["decision"], proof["nonce"], digest]
+    verify(
+        base64.urlsafe_b64decode(proof["public_key"] + "="),
+        proof["sig"],
+        "\n".join([*fields, proof["number"]]).encode(),
+    )
+
+
+def forget_refusals(page: ApprovalPage) -> None:
+    """Drop the lines in which the browser reports the refusals that a test provoked, and nothing else."""
+    page.problems[:] = [problem for problem in page.problems if not REFUSED_ON_CONSOLE.match(problem)]

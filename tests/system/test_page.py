@@ -1,47 +1,33 @@
 """The approval page in a real browser against a real authority, honest and hostile."""
 
 import asyncio
-import base64
-import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from pushgate.text import clean
-from tests.support.authority import NATIVE, RunningAuthority, running_authority
-from tests.support.browser import PATIENCE, ApprovalPage, enrolled_page, new_profile, running_browser
-from tests.support.devices import verify
+from tests.support.authority import NATIVE
+from tests.support.browser import (
+    PATIENCE,
+    SUDO,
+    ApprovalPage,
+    Place,
+    check_proof,
+    forget_refusals,
+    native,
+    running_browser,
+)
 
 # One browser for all: starting it is the slow part. Each test has its own profile and its own authority.
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 
-SUDO: dict[str, Any] = {
-    "ipAddress": "203.0.113.7",
-    "attributes": [
-        {"key": "IP Address", "value": "203.0.113.7"},
-        {"key": "Username", "value": "alice"},
-        {"key": "Command", "value": "systemctl  restart nginx"},
-    ],
-    "context": {
-        "service": "sudo",
-        "host": "web1.example.org",
-        "account": "root",
-        "command": "systemctl  restart nginx",
-        "tty": "pts/3",
-        "origin_kind": "pam",
-    },
-    "client_nonce": "AAECAwQFBgcICQoLDA0ODw",
-}
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\u202ecod.exe\u200b  &amp;{{user}}$& \U0001f600 é"
-REFUSED_ON_CONSOLE = re.compile(r"Failed to load resource: the server responded with a status of 40[139]")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -51,37 +37,10 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-@dataclass
-class Place:
-    """Where a test happens: a folder for an authority, and a browser."""
-
-    folder: Path
-    browser: Browser
-
-    @asynccontextmanager
-    async def alice(self) -> AsyncIterator[tuple[RunningAuthority, ApprovalPage]]:
-        """Run an authority, and a page that alice has linked to it."""
-        async with running_authority(self.folder) as authority:
-            _, code = await authority.add_user()
-            async with enrolled_page(self.browser, authority.page_url, code) as page:
-                yield authority, page
-
-    @asynccontextmanager
-    async def unlinked(self) -> AsyncIterator[tuple[RunningAuthority, BrowserContext]]:
-        """Run an authority, and a browser profile that is not linked."""
-        async with running_authority(self.folder) as authority, new_profile(self.browser) as profile:
-            yield authority, profile
-
-
 @pytest.fixture
 def place(private_folder: Path, browser: Browser) -> Place:
     """A place of its own for each test."""
     return Place(private_folder, browser)
-
-
-async def native(authority: RunningAuthority, session: str) -> Any:
-    """Read a session with its proof, as the host that asked for it does."""
-    return (await authority.call("GET", f"/domains/{{d}}/sessions/{session}", accept=NATIVE)).json
 
 
 def as_read(ctx: str) -> dict[str, Any]:
@@ -93,18 +52,6 @@ def as_read(ctx: str) -> dict[str, Any]:
         elif value != "":
             values[key] = clean(value if isinstance(value, str) else json.dumps(value), 10**6)
     return values
-
-
-def check_proof(proof: dict[str, Any]) -> None:
-    """Check a proof as a host does that trusts nobody: the signature over the hash of its ctx."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(proof["ctx"].encode()).digest()).decode().rstrip("=")
-    fields = ["decision.v1", proof["session"], proof["device_id"], proof["decision"], proof["nonce"], digest, ""]
-    verify(base64.urlsafe_b64decode(proof["public_key"] + "="), proof["sig"], "\n".join(fields).encode())
-
-
-def forget_refusals(page: ApprovalPage) -> None:
-    """Drop the lines in which the browser reports the refusals that a test provoked, and nothing else."""
-    page.problems[:] = [problem for problem in page.problems if not REFUSED_ON_CONSOLE.match(problem)]
 
 
 async def test_approve(place: Place) -> None:
@@ -418,21 +365,42 @@ async def test_click_that_was_meant_for_another_window(place: Place) -> None:
 
 
 async def test_several_logins(place: Place) -> None:
-    """One login is shown at a time; those of other services are listed, those queued behind it are counted."""
+    """One login is shown at a time; those of other queues are listed, those behind it are counted."""
     async with place.alice() as (authority, page):
         sudo = await authority.ask(native=True, **SUDO)
         await page.wait_for_request(sudo)
         vpn = await authority.ask(native=True, context={"service": "vpn", "host": "gate"}, ipAddress="198.51.100.1")
-        queued = await authority.ask(native=True, **{**SUDO, "ipAddress": "198.51.100.2"})
+        queued = await authority.ask(native=True, **SUDO)
         await page.wait_for_text("Show: vpn on gate, from 198.51.100.1")
-        await page.wait_for_text("Waiting behind this one: 1 more of the same kind, from 198.51.100.2.")
+        await page.wait_for_text("Waiting behind this one: 1 more of the same kind, from 203.0.113.7.")
         await page.press("Approve")
         await page.wait_for_outcome(sudo, "approved")
         await page.press("Next login")
         assert (await page.wait_for_request(vpn))["host"] == "gate"
         await page.page.get_by_role("button", name=re.compile("Show: sudo")).click()
-        assert (await page.wait_for_request(queued))["ip"] == "198.51.100.2"
+        await page.wait_for_request(queued)
         assert [await authority.state(one) for one in (sudo, vpn, queued)] == ["approved", "pending", "pending"]
+
+
+async def test_same_service_from_elsewhere(place: Place) -> None:
+    """An attacker's older login has a sheet of its own: the person is warned and approves only the own one."""
+    async with place.alice() as (authority, page):
+        attack = await authority.ask(native=True, **{**SUDO, "ipAddress": "198.51.100.9"})
+        await page.wait_for_request(attack)
+        await expect(page.sheet.locator(".elsewhere")).to_be_hidden()
+        own = await authority.ask(native=True, **SUDO)
+        await page.wait_for_text("another sudo login is waiting, from 203.0.113.7.")
+        await page.page.get_by_role("button", name=re.compile("Show: sudo .* from 203.0.113.7")).click()
+        assert (await page.wait_for_request(own))["ip"] == "203.0.113.7"
+        await page.wait_for_text("another sudo login is waiting, from 198.51.100.9.")
+        await page.press("Approve")
+        await page.wait_for_outcome(own, "approved")
+        assert await authority.state(attack) == "pending"
+        await page.press("Next login")
+        await page.wait_for_request(attack)
+        await expect(page.sheet.locator(".elsewhere")).to_be_hidden()
+        await page.press("I did not start this")
+        await page.wait_for_outcome(attack, "reported")
 
 
 async def test_next_login_waits_for_the_outcome_to_be_read(place: Place) -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 
 from pushgate.authenticator import Authenticator
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient
-from pushgate.login import Push, Secret
+from pushgate.login import Code, Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Pending
 from pushgate.policy import Policy, Rule
 from pushgate.providers.logintc import LoginTc
@@ -167,3 +169,56 @@ async def test_daemons_share_a_login(private_folder: Path) -> None:
             again = await first.begin(make_login(join_key=b"attempt-1"), CLOCK.now() + 10)
     assert isinstance(again, Pending)
     assert again.handle.id != one.handle.id
+
+
+def typed(code: str) -> Code:
+    """A code as the core hands it over."""
+    return Code(Secret(code.encode()))
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_code_opens_once(private_folder: Path, native: bool) -> None:
+    """A person without a device logs in by the app's code and by a bypass code, each of which opens once."""
+    async with running_authority(private_folder) as authority:
+        await authority.add_user()
+        seed = await authority.enrol_totp()
+        bypass = (await authority.bypass_code())["code"]
+        async with provider_of(authority, unix=True, native=native) as provider:
+            assert "code" in await provider.features(CLOCK.now() + 5)
+            for code in (pyotp.TOTP(seed).at(time.time()), f"{bypass[:3]} {bypass[3:]}"):
+                outcomes = [await provider.begin(make_login(factor=typed(code)), CLOCK.now() + 5) for _ in range(2)]
+                wrong = outcomes[1]
+                assert outcomes[0] == Approved("code")
+                assert isinstance(wrong, Failed)
+                assert (wrong.kind, wrong.asked) == (FailureKind.BAD_CODE, False)
+            stranger = await provider.begin(make_login(user="nobody", factor=typed("123456")), CLOCK.now() + 5)
+    assert isinstance(stranger, Failed)
+    assert stranger.kind is FailureKind.BAD_CODE
+
+
+async def test_guessing_codes_ends_in_a_lock(private_folder: Path) -> None:
+    """A guesser is told after five wrong codes that nothing opens any more, and the right code does not."""
+    async with running_authority(private_folder) as authority:
+        await authority.add_user()
+        bypass = (await authority.bypass_code())["code"]
+        async with provider_of(authority, unix=True, native=True) as provider:
+            login = make_login(factor=typed("000000"))
+            kinds = [await provider.begin(login, CLOCK.now() + 5) for _ in range(6)]
+            kinds.append(await provider.begin(make_login(factor=typed(bypass)), CLOCK.now() + 5))
+    expected = [FailureKind.BAD_CODE] * 5 + [FailureKind.LOCKED] * 2
+    assert [outcome.kind for outcome in kinds if isinstance(outcome, Failed)] == expected
+
+
+async def test_a_code_typed_while_the_push_is_out(private_folder: Path) -> None:
+    """A person who does not find the phone types a code instead; a wrong one leaves the push as it is."""
+    async with running_authority(private_folder) as authority:
+        device = await authority.enrol("alice")
+        bypass = (await authority.bypass_code())["code"]
+        async with provider_of(authority, unix=True, native=True) as provider:
+            begun = await provider.begin(make_login(), CLOCK.now() + 20)
+            assert isinstance(begun, Pending)
+            wrong = await provider.submit(begun.handle, "123456", CLOCK.now() + 5)
+            assert isinstance(wrong, Failed)
+            assert wrong.kind is FailureKind.BAD_CODE
+            assert len(await device.sessions()) == 1
+            assert await provider.submit(begun.handle, bypass, CLOCK.now() + 5) == Approved("code")

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pyotp
 import pytest
 
-from tests.support.authority import NATIVE, RunningAuthority, running_authority
+from tests.support.authority import NATIVE, RunningAuthority, early_in_step, running_authority
+from tests.support.config import PROVIDER, RADIUS, write_config
 
 pytestmark = pytest.mark.system
 
@@ -62,6 +66,51 @@ async def linked_terminal(folder: Path) -> AsyncIterator[Terminal]:
         token = (await authority.call("GET", f"/domains/{{d}}/users/{user}/token", accept=NATIVE)).json
         assert [device["fingerprint"] for device in token["devices"]] == [json.loads(linked.stdout)["fingerprint"]]
         yield terminal
+
+
+async def test_seed_is_confirmed_in_a_terminal(private_folder: Path) -> None:
+    """An administrator sees a QR code, mistypes the first code, types the right one, and the seed is active."""
+    async with running_authority(private_folder) as authority:
+        await authority.add_user()
+        url = authority.api_url.removesuffix("/api")
+        config = write_config(
+            private_folder, PROVIDER, RADIUS, url=url, api_key=authority.api_key, domain_id=authority.domain_id
+        )
+        command = ["user", "totp", "alice", "--qr", "--config", str(config)]
+        environment = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+        program = pexpect.spawn(
+            PUSHGATE, command, env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(80, 160)
+        )
+        await program.expect(r"secret=([A-Z2-7]{32})", async_=True)
+        assert isinstance(program.match, re.Match)
+        seed = pyotp.TOTP(program.match[1])
+        await program.expect("Code that the app shows now", async_=True)
+        await early_in_step()
+        program.sendline("000000x")
+        await program.expect("that is not the code of this seed", async_=True)
+        program.sendline(seed.at(time.time() - 30))
+        await program.expect("alice can log in with the app's codes", async_=True)
+        await program.expect(pexpect.EOF, async_=True)
+        program.close()
+        assert program.exitstatus == 0
+        assert (await authority.type_code(seed.now()))["state"] == "approved"
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_number_in_a_terminal(private_folder: Path, right: bool) -> None:
+    """A person who types the number of the login approves it; one who types another ends it."""
+    async with linked_terminal(private_folder) as terminal:
+        session = await terminal.authority.ask(native=True, number="57", **SSH)
+        program = terminal.spawn("approve")
+        await program.expect("Approve this login?", async_=True)
+        program.sendline("y")
+        await program.expect("Number shown where you log in", async_=True)
+        program.sendline("57" if right else "75")
+        await program.expect(pexpect.EOF, async_=True)
+        program.close()
+        decided = (await terminal.authority.call("GET", f"/domains/{{d}}/sessions/{session}", accept=NATIVE)).json
+    assert program.exitstatus == (0 if right else 1)
+    assert (decided["state"], decided["reason"]) == (("approved", None) if right else ("denied", "wrong_number"))
 
 
 async def test_yes_in_a_terminal(private_folder: Path) -> None:

@@ -195,9 +195,9 @@ async def test_session_is_shown_as_it_is_stored(authority: RunningAuthority) -> 
 
 
 async def test_queue_is_announced(authority: RunningAuthority) -> None:
-    """Of two logins of one service the first is shown with the address of the second, which has its turn later."""
+    """Of two logins of one service and address the first is shown, the second counted; its turn comes later."""
     device = await authority.enrol("alice")
-    first = await authority.ask("alice", ipAddress="203.0.113.7")
+    first = await authority.ask("alice", ipAddress="198.51.100.9")
     second = await authority.ask("alice", ipAddress="198.51.100.9")
     (shown,) = await device.sessions()
     assert (shown["id"], shown["waiting"]) == (first, {"count": 1, "from": ["198.51.100.9"]})
@@ -208,6 +208,19 @@ async def test_queue_is_announced(authority: RunningAuthority) -> None:
     assert [one["id"] for one in await device.sessions()] == [second]
     assert (await device.decide(second, "approved")).json == {"id": second, "state": "approved"}
     assert (await authority.state(first), await authority.state(second)) == ("denied", "approved")
+
+
+async def test_attacker_ahead_does_not_stand_in_the_way(authority: RunningAuthority) -> None:
+    """Who asked first from elsewhere, or from nowhere, does not block the person; a report ends all."""
+    device = await authority.enrol("alice")
+    attacks = [await authority.ask("alice", ipAddress="198.51.100.9"), await authority.ask("alice")]
+    own = await authority.ask("alice", ipAddress="203.0.113.7")
+    shown = await device.sessions()
+    assert [(one["id"], one["waiting"]["count"]) for one in shown] == [(one, 0) for one in (*attacks, own)]
+    assert (await device.decide(own, "approved")).status == 200
+    assert [await authority.state(one) for one in attacks] == ["pending", "pending"]
+    await device.decide(attacks[0], "denied.unknown_trigger")
+    assert [await authority.state(one) for one in attacks] == ["denied", "denied"]
 
 
 async def test_sessions_of_others_do_not_exist(authority: RunningAuthority) -> None:

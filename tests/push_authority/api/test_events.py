@@ -41,7 +41,7 @@ async def test_stream_brings_the_next_of_the_queue(authority: RunningAuthority) 
     """A second login of one service first shows behind the first, and takes its place afterwards."""
     alice = await authority.enrol("alice")
     async with alice.events() as stream:
-        first = await authority.ask("alice")
+        first = await authority.ask("alice", ipAddress="198.51.100.9")
         event, data = await next_event(stream)
         assert (event, data["id"], data["waiting"]["count"]) == ("request", first, 0)
         second = await authority.ask("alice", ipAddress="198.51.100.9")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from tests.support.authority import RunningAuthority, running_authority
+from tests.support.authority import RunningAuthority, early_in_step, running_authority
 
 
 def now_code(seed: str, steps: int = 0) -> str:
@@ -16,6 +16,7 @@ def now_code(seed: str, steps: int = 0) -> str:
 
 async def test_administrator_enrols_a_seed(authority: RunningAuthority) -> None:
     """A seed is shown once, opens nothing before its first code, and then each of its codes opens once."""
+    await early_in_step()
     user, _ = await authority.add_user()
     path = f"/domains/{{d}}/users/{user}/totp"
     assert (await authority.call("GET", path)).json == {"active_since": None, "pending_for": None}
@@ -47,6 +48,7 @@ async def test_administrator_enrols_a_seed(authority: RunningAuthority) -> None:
 
 async def test_person_enrols_a_seed_with_a_device(authority: RunningAuthority) -> None:
     """A person with a linked device makes a seed and confirms it; strangers and unsigned requests do not."""
+    await early_in_step()
     alice, mallory = await authority.enrol("alice"), await authority.enrol("mallory")
     assert (await alice.get("/device/v1/totp")).json == {"active": False}
     begun = (await alice.post_signed("/device/v1/totp", {})).json

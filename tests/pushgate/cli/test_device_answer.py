@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -38,7 +39,9 @@ def test_pending(private_folder: Path) -> None:
         assert SESSION_ID[:8] in CliRunner().invoke(pending, ["--key", key]).output
         authority.then(200, {"sessions": [session()]})
         output = CliRunner().invoke(pending, ["--json", "--key", key]).output
-    assert json.loads(output) == [{"id": SESSION_ID, "expires_in": 57.3, "waiting": 0, "context": context()}]
+    assert json.loads(output) == [
+        {"id": SESSION_ID, "expires_in": 57.3, "waiting": 0, "number_required": False, "context": context()}
+    ]
 
 
 def test_approve_the_only_one(private_folder: Path) -> None:
@@ -85,6 +88,77 @@ def test_approve_as_json(private_folder: Path) -> None:
     assert "203.0.113.7" in result.stderr
 
 
+def needing_number() -> dict[str, Any]:
+    """Return a session that needs a number."""
+    return session(ctx=json.dumps(context(number_required=True)), number_required=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        ([], "y\n07\n"),
+        (["--number", "07"], "y\n"),
+        (["--yes", "--number", "07", SESSION_ID], ""),
+        ([], "y\n \uff10\uff17 \n"),
+    ],
+)
+def test_approve_with_a_number(private_folder: Path, arguments: list[str], typed: str) -> None:
+    """A number is named or asked for, and is signed and sent with the approval."""
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [needing_number()]})
+        authority.then(200, {"id": SESSION_ID, "state": "approved"})
+        result = CliRunner().invoke(approve, ["--key", key, *arguments], input=typed)
+        sent = authority.asked[1].json()
+    assert result.exit_code == 0
+    assert "you need the number that is shown where you log in" in result.output
+    assert sent["number"] == "07"
+    ctx = needing_number()["ctx"]
+    point = linked_point(private_folder)
+    verify(point, sent["sig"], decision_message(SESSION_ID, DEVICE_ID, "approved", NONCE, ctx, "07"))
+
+
+@pytest.mark.parametrize(
+    ("needs", "arguments", "typed", "message"),
+    [
+        (True, ["--yes", SESSION_ID], "", "this login needs the number that is shown where you log in"),
+        (True, [], "y\n7\n", "a number is two digits: nothing was sent"),
+        (True, ["--number", "0x7"], "y\n", "a number is two digits: nothing was sent"),
+        (False, ["--number", "07"], "y\n", "this login needs no number"),
+    ],
+)
+def test_number_that_is_missing_or_of_no_form(
+    private_folder: Path, needs: bool, arguments: list[str], typed: str, message: str
+) -> None:
+    """A slip of the fingers is caught here: the authority takes a wrong number for the one try."""
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [needing_number() if needs else session()]})
+        result = CliRunner().invoke(approve, ["--key", key, *arguments], input=typed)
+        assert [asked.method for asked in authority.asked] == ["GET"]
+    assert error_of(result).message == message
+
+
+def test_number_that_only_ctx_asks_for(private_folder: Path) -> None:
+    """An authority whose wrapping denies what the signed text says does not get an approval without number."""
+    lying = {**needing_number(), "number_required": False}
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [lying]})
+        result = CliRunner().invoke(approve, ["--key", key, "--yes", SESSION_ID])
+    assert "needs the number" in error_of(result).message
+
+
+def test_wrong_number(private_folder: Path) -> None:
+    """A person whose number was wrong is told that the login is denied."""
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [needing_number()]})
+        authority.then(200, {"id": SESSION_ID, "state": "denied", "reason": "wrong_number"})
+        result = CliRunner().invoke(approve, ["--key", key, "--number", "07"], input="y\n")
+    assert error_of(result).message == "that is not the number of this login: it is denied now"
+
+
 def test_approve_unclear(private_folder: Path) -> None:
     """With two logins waiting an approval without an id is refused."""
     with scripted_authority() as authority:
@@ -93,6 +167,20 @@ def test_approve_unclear(private_folder: Path) -> None:
         result = CliRunner().invoke(approve, ["--key", key])
         assert [asked.method for asked in authority.asked] == ["GET"]
     assert error_of(result).message == "2 logins are waiting"
+
+
+def test_login_from_elsewhere_is_warned_of(private_folder: Path) -> None:
+    """A person who answers one login hears of another one to the same service, and of where it comes from."""
+    elsewhere = session(OTHER_ID, ctx=json.dumps(context(ip="198.51.100.9")))
+    other = session("1" * 40, ctx=json.dumps(context(service="sudo", ip="192.0.2.1")))
+    with scripted_authority() as authority:
+        key = key_file(private_folder, authority)
+        authority.then(200, {"sessions": [elsewhere, session(), other]})
+        authority.then(200, {"id": SESSION_ID, "state": "approved"})
+        result = CliRunner().invoke(approve, ["--key", key, SESSION_ID], input="y\n")
+    warning = "Careful: another login to sshd waits, from 198.51.100.9 (as the service reports it)."
+    assert warning in result.output
+    assert "192.0.2.1" not in result.output
 
 
 def test_approve_blindly(private_folder: Path) -> None:

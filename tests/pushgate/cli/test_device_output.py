@@ -58,6 +58,7 @@ def test_data() -> None:
         "id": SESSION_ID,
         "expires_in": 57.3,
         "waiting": 0,
+        "number_required": False,
         "context": context(),
     }
 
