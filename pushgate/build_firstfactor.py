@@ -2,6 +2,7 @@
 
 import ssl
 from pathlib import Path
+from typing import Literal
 
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
@@ -12,6 +13,7 @@ from pushgate.firstfactor.ldap_session import Address, Directory, filter_fault
 from pushgate.firstfactor.pam import PamFirstFactor, worker_command
 from pushgate.firstfactor.pam_pool import PamPool
 from pushgate.firstfactor.pam_stack import stack_faults
+from pushgate.firstfactor.provider import ProviderFirstFactor, can_check_passwords
 from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections import firstfactor as sections
@@ -19,20 +21,42 @@ from radius_server.attributes import load_definitions
 
 
 def build_first_factor(
-    settings: sections.PamFirstFactor | sections.LdapFirstFactor | sections.RadiusFirstFactor, clock: Clock
+    settings: Literal["provider"] | sections.PamFirstFactor | sections.LdapFirstFactor | sections.RadiusFirstFactor,
+    clock: Clock,
+    provider: object = None,
 ) -> FirstFactor:
-    """Build the first factor that a section names; nothing is connected yet.
+    """Build the first factor that a section names; nothing is connected yet. ``none`` has none.
+
+    Args:
+        settings: The section.
+        clock: Time.
+        provider: Who asks the person, or its class; only ``provider`` needs it.
 
     Raises:
         ConfigurationError: with everything about it that cannot be used.
     """
     match settings:
+        case "provider":
+            return build_by_provider(provider)
         case sections.PamFirstFactor():
             return build_pam(settings, clock)
         case sections.LdapFirstFactor():
             return build_ldap(settings, clock)
         case sections.RadiusFirstFactor():
             return build_radius(settings, clock)
+
+
+def build_by_provider(provider: object) -> FirstFactor:
+    """Build the first factor ``provider``.
+
+    Raises:
+        ConfigurationError: if the provider checks no passwords.
+    """
+    if not can_check_passwords(provider):
+        name = getattr(provider, "name", "this provider")
+        fault = PushgateError(f"first_factor: provider: {name} checks no passwords", "name none, pam, ldap or radius")
+        raise ConfigurationError([fault])
+    return ProviderFirstFactor(provider)
 
 
 def build_pam(settings: sections.PamFirstFactor, clock: Clock) -> FirstFactor:

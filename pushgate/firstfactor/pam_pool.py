@@ -29,6 +29,7 @@ class PamPool:
         self.places = count * (1 + WAITING_PER_WORKER)
         self.idle: list[PamProcess] = []
         self.ending: set[asyncio.Task[None]] = set()
+        self.closed = False
 
     async def ask(self, user: bytes, password: bytes, *, seconds: float, deadline: float) -> int:
         """Have a password checked within ``seconds``, the start of a worker included; returns PAM's code.
@@ -69,7 +70,7 @@ class PamPool:
             code = await worker.ask(user, password)
             return code
         finally:
-            if code is not None and worker.asked < LOGINS_PER_WORKER:
+            if code is not None and worker.asked < LOGINS_PER_WORKER and not self.closed:
                 self.idle.append(worker)
             else:
                 self.end(worker)
@@ -91,7 +92,8 @@ class PamPool:
         task.add_done_callback(self.ending.discard)
 
     async def close(self) -> None:
-        """End the workers."""
+        """End the workers that are idle; one that is busy ends after its login."""
+        self.closed = True
         while self.idle:
             self.end(self.idle.pop())
         for task in list(self.ending):

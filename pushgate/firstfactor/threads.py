@@ -44,12 +44,16 @@ class Threads:
         """Run a call and return its result.
 
         Raises:
-            FullError: if there is no place, at once.
+            FullError: if there is no place, or if no call may begin any more; at once.
             TimeoutError: at the deadline; the call is aborted.
         """
         if not self.places.acquire(blocking=False):
             raise FullError
-        future = self.executor.submit(call.run)
+        try:
+            future = self.executor.submit(call.run)
+        except RuntimeError:  # closed, because the configuration was exchanged
+            self.places.release()
+            raise FullError from None
         future.add_done_callback(lambda _: self.places.release())
         try:
             async with self.clock.timeout_at(deadline):
@@ -59,5 +63,5 @@ class Threads:
             raise
 
     def close(self) -> None:
-        """Start nothing more; what runs ends by itself, because its caller's deadline is aborting it."""
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        """Take no more calls; those that have a place come to their end."""
+        self.executor.shutdown(wait=False)

@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 from pushgate.build_firstfactor import build_first_factor
 from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
-from pushgate.firstfactor.base import FirstFactor
+from pushgate.firstfactor.base import Checked, FirstFactor, PasswordRight
 from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.pam import PamFirstFactor
 from pushgate.firstfactor.radius import RadiusFirstFactor, Upstream
-from pushgate.login import Secret
+from pushgate.login import Login, Secret
+from pushgate.providers.logintc import LoginTc
 from pushgate.sections.firstfactor import FirstFactorSettings
 from tests.support.certificates import CertificationAuthority
 
@@ -157,3 +158,26 @@ async def test_pam_workers_are_as_configured() -> None:
     assert factor.pool.free._value == 3
     assert factor.pool.idle == []
     await factor.close()
+
+
+class Knowing:
+    """A provider that can check passwords."""
+
+    async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
+        """Take the password."""
+        return PasswordRight()
+
+
+async def test_a_provider_that_checks_passwords_is_one() -> None:
+    """An administrator whose provider knows passwords may let it check them."""
+    factor = build_first_factor("provider", FakeClock(), Knowing())
+    outcome = await factor.check(Login("alice", "vpn", "gateway"), Secret(b"x"), 0.0)
+    assert outcome == PasswordRight()
+
+
+@pytest.mark.parametrize("provider", [LoginTc, None, object()])
+def test_a_provider_without_passwords_is_a_fault(provider: object) -> None:
+    """An administrator of LoginTC, which checks no passwords, is told so at the start."""
+    with pytest.raises(ConfigurationError, match="checks no passwords") as caught:
+        build_first_factor("provider", FakeClock(), provider)
+    assert caught.value.hint

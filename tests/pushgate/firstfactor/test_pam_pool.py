@@ -149,6 +149,19 @@ async def test_a_worker_is_replaced_after_its_share_of_logins(monkeypatch: pytes
         assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
 
+async def test_a_login_that_runs_while_the_pool_is_closed_is_decided() -> None:
+    """A person who logs in during a reload is checked by the old workers, of which none stays."""
+    async with pool() as workers:
+        await ask(workers)
+        asking = asyncio.ensure_future(ask(workers))
+        await asyncio.sleep(0)
+        await workers.close()
+        assert await asking == 0
+        assert workers.idle == []
+        assert await ask(workers) == 0
+        assert workers.idle == []
+
+
 async def test_closing_twice_is_no_harm() -> None:
     """A daemon that stops ends its workers once."""
     async with pool() as workers:

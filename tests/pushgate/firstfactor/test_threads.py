@@ -126,3 +126,18 @@ async def test_an_abandoned_call_keeps_its_place_until_it_ends(fake_clock: FakeC
     stubborn.ending.set()
     assert await asyncio.to_thread(pool.places.acquire, timeout=5)
     pool.close()
+
+
+async def test_closing_lets_calls_end_and_takes_no_more() -> None:
+    """A person who logs in during a reload is checked, in the queue too; later ones go to the new first factor."""
+    clock = SystemClock()
+    pool = Threads("test", 1, clock)
+    first, second = Held(), Held()
+    waiting = [asyncio.ensure_future(pool.run(call, clock.now() + 30)) for call in (first, second)]
+    await asyncio.to_thread(first.started.wait, 5)
+    pool.close()
+    first.ending.set()
+    second.ending.set()
+    assert await asyncio.gather(*waiting) == ["done", "done"]
+    with pytest.raises(FullError):
+        await pool.run(Held(), clock.now() + 30)

@@ -1,11 +1,22 @@
 """The first factor's section: every form, and the faults of each."""
 
+import re
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
-from pushgate.sections.firstfactor import FirstFactorSettings, LdapFirstFactor, PamFirstFactor, RadiusFirstFactor
+from pushgate.firstfactor.ldap_session import filter_fault
+from pushgate.sections.firstfactor import (
+    FirstFactorSettings,
+    LdapFirstFactor,
+    PamFirstFactor,
+    RadiusFirstFactor,
+    UpstreamServer,
+)
+from pushgate.yamlfile import load_with_lines
+from tests.support.project import ROOT
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(FirstFactorSettings)
 LDAP = {
@@ -133,3 +144,38 @@ def test_each_mistake_of_pam_names_its_key(change: dict[str, Any], place: str) -
 def test_each_mistake_of_an_upstream_server_names_its_key(change: dict[str, Any], place: str) -> None:
     """An administrator who makes a mistake about an upstream server is shown the server and the key."""
     assert place in [found[0] for found in faults({**RADIUS, **change})]
+
+
+PAGE = (ROOT / "docs" / "first-factors.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("section", "model"), [("pam", PamFirstFactor), ("ldap", LdapFirstFactor), ("radius", RadiusFirstFactor)]
+)
+def test_every_key_is_documented_with_its_default(section: str, model: type[BaseModel]) -> None:
+    """An administrator finds every key of a first factor with its default, and no other, in its section of the page."""
+    text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([a-z_.]+)` \| (\S+?) \|", text, flags=re.MULTILINE)
+    expected = {name: shown(field) for name, field in model.model_fields.items() if name != "type"}
+    if model is RadiusFirstFactor:
+        expected |= {f"servers.{name}": shown(field) for name, field in UpstreamServer.model_fields.items()}
+    assert dict(documented) == expected
+
+
+def shown(field: FieldInfo) -> str:
+    """A default as the page writes it."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "none" if value is None else str(value).lower()
+
+
+def test_the_examples_of_the_page_are_good() -> None:
+    """An administrator can copy every example of the page."""
+    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert len(examples) == 5
+    for example in examples:
+        data, _ = load_with_lines("example", example.encode())
+        settings = ADAPTER.validate_python(data["first_factor"])
+        if isinstance(settings, LdapFirstFactor):
+            assert not any(filter_fault(text) for text in (settings.user_filter, settings.group_filter or "(a=b)"))
