@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,13 @@ def wait_for_question(device: TerminalDevice, within: float = 10.0) -> PendingLo
     return asked[0]
 
 
-def start_daemon(config: Path, log: Path, ready_within: float = 20.0) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    """Start `pushgate serve` and return the process and its ``ready`` event."""
+def start_daemon(
+    config: Path, log: Path, ready_within: float = 20.0, prefix: Sequence[str] = ()
+) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """Start `pushgate serve` and return the process and its ``ready`` event; ``prefix`` says where it runs."""
     earlier = len(log.read_text()) if log.exists() else 0
     with log.open("ab") as output:
-        process = subprocess.Popen([PUSHGATE, "serve", "--config", config], stdout=output, stderr=output)
+        process = subprocess.Popen([*prefix, PUSHGATE, "serve", "--config", config], stdout=output, stderr=output)
 
     def is_ready() -> bool:
         assert process.poll() is None, f"the daemon ended at once: {log.read_text()}"

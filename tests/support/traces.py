@@ -1,4 +1,4 @@
-"""Notice what a test run leaves behind on the machine: processes, users, PAM services."""
+"""Notice what a test run leaves behind on the machine: processes, users, PAM services, networks."""
 
 import os
 import time
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support import netns
 
 PATIENCE = 30.0
 """Seconds; longer than a test of another run keeps its user."""
@@ -18,6 +20,7 @@ class Traces:
 
     users: frozenset[str]
     pam_services: frozenset[str]
+    namespaces: frozenset[str]
 
     @classmethod
     def now(cls) -> "Traces":
@@ -25,11 +28,12 @@ class Traces:
         return cls(
             users=frozenset(line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()),
             pam_services=frozenset(names(Path("/etc/pam.d"))),
+            namespaces=frozenset(name for name in names(netns.FOLDER) if name.startswith(netns.PREFIX)),
         )
 
 
 class LeavesNothing:
-    """A pytest plugin that fails the run if it leaves processes, users or PAM services behind.
+    """A pytest plugin that fails the run if it leaves processes, users, PAM services or networks behind.
 
     It cannot tell who made a user. Another run on the same machine removes its own soon: so what is there has a while
     to go.
@@ -57,6 +61,7 @@ class LeavesNothing:
         return {
             *(f"user {name}" for name in now.users - self.before.users),
             *(f"PAM service {name}" for name in now.pam_services - self.before.pam_services),
+            *(f"network namespace {name}" for name in now.namespaces - self.before.namespaces),
             *(f"process {line}" for line in children(os.getpid())),
         }
 

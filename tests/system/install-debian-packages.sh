@@ -3,8 +3,41 @@
 # Needs root. No service is started while installing, and packages that are there are left alone.
 set -eu
 
-packages="openssh-server openssh-client sudo pamtester libpam0g-dev libpam-modules gcc make git
-  python3-venv freeradius-utils libpam-wrapper libnss-wrapper chromium fonts-dejavu-core systemd procps iproute2"
+packages="
+  charon-systemd
+  chromium
+  eapoltest
+  fonts-dejavu-core
+  freeradius
+  freeradius-utils
+  gcc
+  git
+  iproute2
+  iputils-ping
+  libcharon-extauth-plugins
+  libcharon-extra-plugins
+  libnss-wrapper
+  libpam-modules
+  libpam-radius-auth
+  libpam-wrapper
+  libpam0g-dev
+  libstrongswan-extra-plugins
+  libstrongswan-standard-plugins
+  make
+  ocserv
+  openconnect
+  openssh-client
+  openssh-server
+  openvpn
+  openvpn-auth-radius
+  pamtester
+  procps
+  python3-venv
+  radsecproxy
+  strongswan-swanctl
+  sudo
+  systemd
+"
 
 missing=""
 for package in $packages; do
