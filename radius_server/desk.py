@@ -87,8 +87,8 @@ class Desk:
         """Answer a repeated packet as before, and see to a new one."""
         self.counters.access_requests += 1
         packet = request.packet
-        # Anybody can forge an unsigned packet: it must not displace a signed one.
-        key = (link.key, packet.identifier, request.signed)
+        # An unsigned packet that anybody can forge must not displace a signed one.
+        key = (link.key, packet.identifier, request.signed or not link.forgeable)
         match table.receive(key, packet.authenticator, len(packet.raw), now):
             case Repeated() as seen:
                 self.repeat(link, seen, now)

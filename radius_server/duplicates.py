@@ -99,6 +99,13 @@ class DuplicateTable(Generic[Waiting]):
         if self.in_flight.get(entry.key) is entry:
             del self.in_flight[entry.key]
 
+    def clear(self) -> list[Waiting]:
+        """Forget everything, and return what worked on packets in flight."""
+        waiting = [entry.waiting for entry in self.in_flight.values() if entry.waiting is not None]
+        self.in_flight.clear()
+        self.answered.clear()
+        return waiting
+
     def _expire(self, now: float) -> None:
         while self.answered:
             oldest = next(iter(self.answered.values()))

@@ -17,6 +17,11 @@ class Link(Protocol):
     def key(self) -> Hashable:
         """What tells two askers apart that use the same Identifier."""
 
+    @property
+    def forgeable(self) -> bool:
+        """Whether somebody else can send unsigned packets in the name of the NAS."""
+        return True
+
     def send(self, reply: bytes) -> bool:
         """Send a reply; False if that is not possible, as the NAS will ask again."""
 

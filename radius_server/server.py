@@ -7,6 +7,7 @@ reason and minute. What passes goes to the desk (``desk.py``); probes are answer
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pushgate.clock import Clock
 from pushgate.errors import BadMessageError, PushgateError
@@ -43,6 +44,19 @@ class RadiusOptions:
     """Where accounting records are acknowledged."""
 
 
+class Listener(Protocol):
+    """A further way for requests, with sockets of its own."""
+
+    async def start(self) -> None:
+        """Open the sockets and begin to answer."""
+
+    async def stop(self) -> None:
+        """Close them; requests that came this way are given up."""
+
+    def look_around(self, now: float) -> None:
+        """End what has lasted too long; once a second."""
+
+
 class RadiusServer:
     """Answers Access-Request and Status-Server on every configured address."""
 
@@ -66,6 +80,8 @@ class RadiusServer:
         self.accounting = AccountingResponder(self.status, self.drops, clock)
         self.sockets: list[UdpSocket] = []
         self.accounting_sockets: list[UdpSocket] = []
+        self.radsec: list[Listener] = []
+        """To be filled before ``start``."""
         self.ticking: asyncio.Task[None] | None = None
 
     @property
@@ -89,8 +105,11 @@ class RadiusServer:
                 self.sockets.append(UdpSocket(host, port, self.options.receive_buffer))
             for host, port in self.options.accounting:
                 self.accounting_sockets.append(UdpSocket(host, port, self.options.receive_buffer))
+            for listener in self.radsec:
+                await listener.start()
         except PushgateError:
             self.close()
+            await self.stop_listeners()
             raise
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
@@ -106,10 +125,15 @@ class RadiusServer:
             loop.remove_reader(sock.fileno())
         # Closed before the logins end: none of them can answer any more.
         self.close()
+        await self.stop_listeners()
         if self.ticking is not None:
             self.ticking.cancel()
             await asyncio.gather(self.ticking, return_exceptions=True)
         await self.desk.stop()
+
+    async def stop_listeners(self) -> None:
+        """Stop every further way for requests."""
+        await asyncio.gather(*(listener.stop() for listener in self.radsec))
 
     def close(self) -> None:
         """Close the sockets."""
@@ -122,6 +146,8 @@ class RadiusServer:
         while True:
             await self.clock.sleep(TICK)
             self.desk.look_for_silence(self.clock.now())
+            for listener in self.radsec:
+                listener.look_around(self.clock.now())
 
     def drain(self, sock: UdpSocket, receive: Receive) -> None:
         """Take what has arrived, all of it before any of it is looked at: the kernel's buffer is small."""

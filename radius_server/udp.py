@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -63,6 +63,11 @@ class UdpLink(NamedTuple):
     def key(self) -> Hashable:
         """Tell apart who asks by socket, address and port."""
         return self.socket, self.datagram.peer
+
+    @property
+    def forgeable(self) -> bool:
+        """Anybody can write any source address on a datagram."""
+        return True
 
     def send(self, reply: bytes) -> bool:
         """Send a reply from the address that was asked; False if the kernel refuses."""
@@ -156,13 +161,15 @@ def ask_for_buffer(sock: socket.socket, size: int) -> None:
         log.warning("radius_receive_buffer", asked=size, granted=granted, hint=f"sysctl -w net.core.rmem_max={size}")
 
 
-def cannot_listen(host: str, port: int, error: OSError) -> PushgateError:
+def cannot_listen(
+    host: str, port: int, error: OSError, kind: Literal["udp", "tcp"] = "udp", setting: str = "radius.listen"
+) -> PushgateError:
     """Say why a port cannot be had, and what to do."""
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     hints = {
-        errno.EADDRINUSE: f"another RADIUS server holds the port: ss -lunp sport = :{port}",
+        errno.EADDRINUSE: f"another RADIUS server holds the port: ss -l{kind[0]}np sport = :{port}",
         errno.EADDRNOTAVAIL: "this machine has no such address: ip address",
         errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE",
     }
-    message = f"cannot listen on {shown} (udp): {os.strerror(error.errno or 0).lower()}"
-    return PushgateError(message, hints.get(error.errno or 0, "check radius.listen"))
+    message = f"cannot listen on {shown} ({kind}): {os.strerror(error.errno or 0).lower()}"
+    return PushgateError(message, hints.get(error.errno or 0, f"check {setting}"))

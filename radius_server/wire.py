@@ -95,12 +95,12 @@ def split_attributes(octets: bytes, offset: int = 0) -> Iterator[tuple[int, byte
             raise BadMessageError("attribute_cut")
         kind = octets[offset]
         stop = offset + octets[offset + 1]
-        if kind == 0:
-            raise BadMessageError("attribute_type_zero")
         if stop < offset + 2:
             raise BadMessageError("attribute_too_short")
         if stop > end:
             raise BadMessageError("attribute_overrun")
+        if kind == 0:
+            raise BadMessageError("attribute_type_zero")
         count += 1
         if count > MAX_ATTRIBUTES:
             raise BadMessageError("too_many_attributes")
