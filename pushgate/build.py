@@ -17,6 +17,7 @@ from pushgate.build_provider import build_provider, provider_credentials
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
@@ -57,7 +58,7 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     stack.push_async_callback(provider.close)
     audit = JsonLinesAudit(clock, settings.audit.file)
     stack.callback(audit.close)
-    rules = build_rules(settings, clock)
+    rules = build_rules(settings, clock, provider)
     authenticator = Authenticator(
         rules.policy,
         provider,
@@ -146,6 +147,7 @@ def radius_options(radius: RadiusSettings, settings: Settings) -> RadiusOptions:
         listen=[(address.host, address.port) for address in radius.listen],
         accounting=[(address.host, address.port) for address in radius.accounting_listen],
         receive_buffer=radius.receive_buffer,
+        state_folder=radius.state_folder,
         desk=DeskOptions(
             answer_within=radius.answer_within,
             login_timeout=settings.login.timeout,
@@ -162,7 +164,7 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
     """
     problems: list[PushgateError] = []
     try:
-        build_rules(settings, clock)
+        build_rules(settings, clock, LoginTc)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if settings.provider is not None:

@@ -36,8 +36,13 @@ class Rules:
             await first_factor.close()
 
 
-def build_rules(settings: Settings, clock: Clock) -> Rules:
+def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
     """Build everything that a configuration says about who may log in and how; nothing is connected yet.
+
+    Args:
+        settings: The configuration.
+        clock: Time.
+        provider: Who asks the person, or its class; a first factor may want it.
 
     Raises:
         ConfigurationError: with every fault in every file that it names.
@@ -50,26 +55,24 @@ def build_rules(settings: Settings, clock: Clock) -> Rules:
             clients = ClientTable(read_clients(settings.radius))
         except ConfigurationError as error:
             problems.extend(error.problems)
-        first_factors = build_first_factors(settings.radius, clock, problems)
+        first_factors = build_first_factors(settings.radius, clock, provider, problems)
     if problems:
         raise ConfigurationError(problems)
     return Rules(build_policy(settings), settings.texts.words(), clients, first_factors)
 
 
-def build_first_factors(radius: RadiusSettings, clock: Clock, problems: list[PushgateError]) -> dict[str, FirstFactor]:
+def build_first_factors(
+    radius: RadiusSettings, clock: Clock, provider: object, problems: list[PushgateError]
+) -> dict[str, FirstFactor]:
     """Build who checks the passwords of each client's people; equal sections are one; faults go to ``problems``."""
     built: list[tuple[FirstFactorSettings, FirstFactor]] = []
     by_service: dict[str, FirstFactor] = {}
     for client in radius.clients:
         settings = first_factor_of(client, radius)
         known = next((factor for section, factor in built if section == settings), None)
-        if settings == "provider":
-            problems.append(
-                PushgateError("first_factor: provider: logintc checks no passwords", "name pam, ldap or radius")
-            )
-        elif known is None and settings != "none":
+        if known is None and settings != "none":
             try:
-                known = build_first_factor(settings, clock)
+                known = build_first_factor(settings, clock, provider)
             except ConfigurationError as error:
                 problems.extend(error.problems)
                 continue

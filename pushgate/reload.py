@@ -59,7 +59,8 @@ class Reloader:
         """
         try:
             settings = load_settings(self.path)
-            rules = build_rules(settings, self.clock)
+            provider = self.parts.authenticator.provider if self.parts.authenticator else None
+            rules = build_rules(settings, self.clock, provider)
         except ConfigurationError as error:
             for problem in error.problems:
                 log.error("reload_refused", problem=problem.message, hint=problem.hint)

@@ -7,6 +7,7 @@ reason and minute. What passes goes to the desk (``desk.py``); probes are answer
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from pushgate.clock import Clock
@@ -16,10 +17,11 @@ from radius_server.clients import Client, ClientTable, plain_address
 from radius_server.counters import Counters, DropLog
 from radius_server.desk import Core, Desk, DeskOptions
 from radius_server.duplicates import DuplicateTable
+from radius_server.learned import LearnedSigners
 from radius_server.link import Exchange, Link, Request
 from radius_server.status import StatusResponder
 from radius_server.udp import Datagram, UdpLink, UdpSocket
-from radius_server.wire import NAS_IDENTIFIER, STATUS_SERVER, Packet, check_request, parse
+from radius_server.wire import EAP_MESSAGE, NAS_IDENTIFIER, STATUS_SERVER, Packet, check_request, parse
 
 RECENT_REPLIES = 20_000
 """Replies kept for retransmissions, beside the packets in flight: 30 s of 650 logins a second."""
@@ -40,6 +42,8 @@ class RadiusOptions:
     receive_buffer: int
     """Octets per socket."""
     desk: DeskOptions
+    state_folder: Path | None = None
+    """Where is kept who has signed; None: a restart forgets it."""
     accounting: list[tuple[str, int]] = field(default_factory=list)
     """Where accounting records are acknowledged."""
 
@@ -77,6 +81,7 @@ class RadiusServer:
         self.status = StatusResponder()
         self.desk = Desk(options.desk, core, clock, self.counters, self.drops)
         self.duplicates: DuplicateTable[Exchange] = DuplicateTable(2 * options.desk.max_pending + RECENT_REPLIES)
+        self.signers = LearnedSigners(options.state_folder)
         self.accounting = AccountingResponder(self.status, self.drops, clock)
         self.sockets: list[UdpSocket] = []
         self.accounting_sockets: list[UdpSocket] = []
@@ -100,6 +105,7 @@ class RadiusServer:
         Raises:
             PushgateError: if one cannot be had; then none stays open.
         """
+        self.signers.prepare()
         try:
             for host, port in self.options.listen:
                 self.sockets.append(UdpSocket(host, port, self.options.receive_buffer))
@@ -130,6 +136,7 @@ class RadiusServer:
             self.ticking.cancel()
             await asyncio.gather(self.ticking, return_exceptions=True)
         await self.desk.stop()
+        self.signers.save_if_changed()
 
     async def stop_listeners(self) -> None:
         """Stop every further way for requests."""
@@ -146,6 +153,7 @@ class RadiusServer:
         while True:
             await self.clock.sleep(TICK)
             self.desk.look_for_silence(self.clock.now())
+            self.signers.save_if_changed()
             for listener in self.radsec:
                 listener.look_around(self.clock.now())
 
@@ -166,14 +174,18 @@ class RadiusServer:
     def receive_datagram(self, sock: UdpSocket, datagram: Datagram, client: Client) -> None:
         """Prove a packet and hand it on."""
         now, source = self.clock.now(), plain_address(datagram.peer[0])
+        mode = client.message_authenticator
+        if mode == "auto" and self.signers.known(client.name, source):
+            mode = "required"
         try:
             packet = parse(datagram.octets)
-            signed = check_request(
-                packet, client.secret, client.message_authenticator, limit_proxy_state=client.limit_proxy_state
-            )
+            signed = check_request(packet, client.secret, mode, limit_proxy_state=client.limit_proxy_state)
         except BadMessageError as error:
             self.drops.drop(client.name, error.reason, now, str(source))
             return
+        if signed and mode == "auto" and packet.code != STATUS_SERVER and not packet.has(EAP_MESSAGE):
+            # A probe and EAP are always signed: they say nothing about other requests (RFC 5997, RFC 3579).
+            self.signers.note(client.name, source)
         profile = self.clients.choose(client, nas_identifier(packet))
         if profile is None:
             self.drops.drop(client.name, "unknown_nas_identifier", now, str(source))

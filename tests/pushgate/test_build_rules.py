@@ -9,6 +9,7 @@ from pushgate.build_rules import Rules, build_policy, build_rules
 from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
 from pushgate.policy import Rule
+from pushgate.providers.logintc import LoginTc
 from pushgate.settings import load_settings
 from tests.support.config import PROVIDER, RADIUS, write_config
 from tests.support.gate import write_private
@@ -26,7 +27,7 @@ TWO = RADIUS.replace("first_factor: none", f"first_factor: {LDAP}") + (
 
 def build(path: Path) -> Rules:
     """Build what a file says."""
-    return build_rules(load_settings(path), FakeClock())
+    return build_rules(load_settings(path), FakeClock(), LoginTc)
 
 
 def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -> None:

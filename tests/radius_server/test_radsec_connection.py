@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pushgate.clock import FakeClock
 from pushgate.decision import Decision, Reason
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.radsec_connection import (
     BATCH,
     BREAKS,
@@ -103,7 +103,8 @@ class Line:
 
     def __init__(self) -> None:
         self.clock, self.core, self.book = FakeClock(), ScriptedCore(), Book()
-        self.server = RadiusServer(options(max_pending=1000, max_pending_per_client=1000), [], self.core, self.clock)
+        limits = options(max_pending=1000, max_pending_per_client=1000)
+        self.server = RadiusServer(limits, ClientTable([]), self.core, self.clock)
         self.connection, self.wire = self.another()
 
     def another(self) -> tuple[RadsecConnection, Wire]:

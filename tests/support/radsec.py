@@ -14,7 +14,7 @@ from typing import Any
 
 from pushgate.clock import FakeClock
 from radius_server.certificates import Mark, RadsecClient
-from radius_server.clients import Client
+from radius_server.clients import Client, ClientTable
 from radius_server.framing import PacketReader
 from radius_server.radsec import RadsecLimits, RadsecListener, RadsecOptions
 from radius_server.server import RadiusServer
@@ -168,7 +168,7 @@ async def running(
     """Run a server with RadSec for the branch, on a clock that stands still."""
     clock, core = FakeClock(), ScriptedCore()
     clock.wall_start = datetime.now(UTC) - timedelta(seconds=clock.now())
-    server = RadiusServer(options(**changes), [], core, clock)
+    server = RadiusServer(options(**changes), ClientTable([]), core, clock)
     wanted = [RadsecClient(client(), Mark("dns", BRANCH))] if clients is None else clients
     listener = RadsecListener(RadsecOptions([("127.0.0.1", 0)], certificates.files, limits), wanted, server)
     server.radsec.append(listener)
