@@ -92,6 +92,7 @@ def describe(login: Login, decision: Decision) -> Mapping[str, str | bool]:
         "id": decision.audit_id,
         "accept": decision.accept,
         "reason": decision.reason.value,
+        "factor": decision.factor,
         "user": clean(login.user, 128),
         "account": clean(login.account, 128),
         "service": clean(login.service, 64),

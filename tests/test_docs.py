@@ -11,18 +11,23 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pushgate.sections.common import Address
+from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
 from pushgate.settings import Settings
 from tests.support.project import ROOT, committed_files, log_events
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = ROOT / "README.md"
+WRITTEN_AS_TEXT = (Address, LdapServer)
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
-    """Give path and default of every key; positions in a list and free names are left out of the path."""
+    """Give path and default of every key; positions in a list and free names are left out of the path.
+
+    First factors have a page of their own.
+    """
     for name, field in model.model_fields.items():
         yield f"{above}{name}", shown_default(field)
-        for inner in models_in(field.annotation):
+        for inner in () if name == "first_factor" else models_in(field.annotation):
             yield from keys(inner, f"{above}{name}.")
 
 
@@ -39,9 +44,9 @@ def shown_default(field: FieldInfo) -> str:
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Find the models inside of list[...], dict[...] and unions; addresses are written as one string."""
+    """Find the models inside of list[...], dict[...] and unions; some are written as one string."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if annotation is not Address:
+        if annotation not in WRITTEN_AS_TEXT:
             yield annotation
         return
     for argument in get_args(annotation):
@@ -53,6 +58,16 @@ def test_every_setting_is_documented() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", page, flags=re.MULTILINE)
     assert sorted(documented) == sorted(keys(Settings))
+
+
+@pytest.mark.parametrize("model", [PamFirstFactor, LdapFirstFactor, RadiusFirstFactor])
+def test_every_setting_of_a_first_factor_is_documented(model: type[BaseModel]) -> None:
+    """An operator finds every key of a first factor with its default, and no other, in docs/first-factors.md."""
+    [kind] = get_args(model.model_fields["type"].annotation)
+    page = (ROOT / "docs" / "first-factors.md").read_text()
+    section = page.partition(f"\n## {kind}\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", section, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(key for key in keys(model) if key[0] != "type")
 
 
 def test_every_log_event_is_documented() -> None:
