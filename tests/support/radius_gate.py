@@ -40,9 +40,9 @@ class Person:
         """Return what became of a question."""
         return self._there(self.device.state, question.id)
 
-    def answer(self, question: PendingLogin, decision: Literal["approved", "denied"]) -> None:
+    def answer(self, question: PendingLogin, decision: Literal["approved", "denied"], number: str = "") -> None:
         """Sign an answer to a question, which the authority must take."""
-        assert self._there(self.device.decide, question, decision) == decision
+        assert self._there(self.device.decide, question, decision, number) == decision
 
     def approve(self) -> PendingLogin:
         """Wait for the question, approve it, and return what was shown."""
