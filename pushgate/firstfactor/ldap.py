@@ -48,7 +48,7 @@ class LdapFirstFactor(FirstFactor):
             except TimeoutError:
                 if not session.started:
                     return Failed(FailureKind.RATE_LIMITED, asked=False, detail="no thread was free in time")
-                outcome = Failed(FailureKind.UNAVAILABLE, asked=False, detail=f"no answer within {seconds:.1f} s")
+                outcome = Failed(FailureKind.UNAVAILABLE, asked=False, detail=f"no answer within {seconds:.2g} s")
             if not isinstance(outcome, Failed):
                 self.failover.note_answer(address)
                 return outcome

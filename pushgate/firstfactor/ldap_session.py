@@ -80,8 +80,12 @@ class OwnTls(Tls):  # type: ignore[misc] # ldap3 has no types
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         # Else each request waits for the acknowledgement of the TLS handshake's last packet: 40 ms a login.
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Wrapped first and shaken then: while it shakes, abort() must find the socket that is in use.
+        connection.socket = self.context.wrap_socket(
+            connection.socket, server_hostname=self.host, do_handshake_on_connect=False
+        )
         try:
-            connection.socket = self.context.wrap_socket(connection.socket, server_hostname=self.host)
+            connection.socket.do_handshake()
         except ssl.SSLEOFError:
             raise  # the connection was cut: nobody refused anything
         except ssl.SSLError as error:

@@ -190,7 +190,7 @@ class RadiusFirstFactor(FirstFactor):
             except TimeoutError:
                 if not exchange.started:
                     return failed(FailureKind.RATE_LIMITED, "no thread was free in time")
-                outcome = failed(FailureKind.UNAVAILABLE, f"no answer within {seconds:.1f} s")
+                outcome = failed(FailureKind.UNAVAILABLE, f"no answer within {seconds:.2g} s")
             if not isinstance(outcome, Failed):
                 self.failover.note_answer(upstream)
                 return self.judge(outcome, upstream)

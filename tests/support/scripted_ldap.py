@@ -36,6 +36,13 @@ def found(*names: str, code: int = 0, references: int = 0) -> Answer:
     return [*entries, *elsewhere, result(SEARCH_DONE, code)]
 
 
+def split(request: bytes) -> tuple[bytes, bytes]:
+    """Take a request apart: the element with its number, and its operation."""
+    start = 2 if request[1] < 128 else 2 + (request[1] & 0x7F)
+    end = start + 2 + request[start + 1]
+    return request[start:end], request[end:]
+
+
 @dataclass
 class ScriptedLdap:
     """What the server heard."""
@@ -47,7 +54,7 @@ class ScriptedLdap:
         """Name whom clients bound as."""
         names = []
         for request in self.requests:
-            operation = request[5:]
+            _, operation = split(request)
             if operation[0] == BIND_REQUEST:
                 # Tag, length, version; then the name.
                 name = operation[2:].partition(b"\x02\x01\x03\x04")[2]
@@ -67,8 +74,8 @@ def scripted_ldap(*answers: Answer) -> Iterator[ScriptedLdap]:
                 request = client.recv(4096)
                 server.requests.append(request)
                 for tag, content in answer:
-                    # The request's message number, which is one octet here.
-                    client.sendall(ber(0x30, ber(2, request[4:5]) + ber(tag, content)))
+                    number, _ = split(request)
+                    client.sendall(ber(0x30, number + ber(tag, content)))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ScriptedLdap(listener.getsockname()[1])

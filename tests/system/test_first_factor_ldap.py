@@ -269,11 +269,10 @@ async def test_a_server_that_hangs_is_left_in_time(server: Slapd) -> None:
             before = CLOCK.now()
             assert await check(checker, "alice", "wonderland") == PasswordRight()
             assert CLOCK.now() - before < 3
-            checker.failover.note_answer(hanging)
-            outcome = await check(checker, "alice", "wonderland", seconds=0.3)
-            assert isinstance(outcome, Failed)
-            assert outcome.kind is FailureKind.UNAVAILABLE
+            # The thread that was left in the middle of a TLS handshake is cut off, not waited for.
+            left = CLOCK.now()
             await until(lambda: not busy_threads(checker))
+            assert CLOCK.now() - left < 0.3
 
 
 async def test_a_server_that_stops_while_it_is_asked_is_left_at_the_deadline(private_folder: Path) -> None:
