@@ -17,6 +17,7 @@ from pushgate.build_provider import build_provider, provider_credentials
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.files import read_secret
 from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
@@ -26,6 +27,8 @@ from radius_server.desk import DeskOptions
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
+
+SHORTEST_JOIN_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,24 @@ def radius_options(radius: RadiusSettings, settings: Settings) -> RadiusOptions:
             login_timeout=settings.login.timeout,
             max_pending=settings.login.max_pending,
             max_pending_per_client=radius.max_pending_per_client,
+            **join_secret(radius),
         ),
     )
+
+
+def join_secret(radius: RadiusSettings) -> dict[str, bytes]:
+    """Read the secret that several daemons share, if there is one.
+
+    Raises:
+        ConfigurationError: it cannot be used, or is so short that others could find logins' passwords by it.
+    """
+    if radius.join_key_file is None:
+        return {}
+    secret = read_secret(radius.join_key_file)
+    if len(secret) < SHORTEST_JOIN_SECRET:
+        fault = PushgateError(f"{radius.join_key_file}: too short", "openssl rand -hex 32 makes one")
+        raise ConfigurationError([fault])
+    return {"join_secret": secret}
 
 
 def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
@@ -165,6 +184,11 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
     problems: list[PushgateError] = []
     try:
         build_rules(settings, clock, LoginTc)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    try:
+        if settings.radius is not None:
+            join_secret(settings.radius)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if settings.provider is not None:

@@ -74,7 +74,8 @@ def build_first_factors(
             try:
                 known = build_first_factor(settings, clock, provider)
             except ConfigurationError as error:
-                problems.extend(error.problems)
+                # Once, although several clients may share the section.
+                problems.extend(problem for problem in error.problems if str(problem) not in map(str, problems))
                 continue
             built.append((settings, known))
         if known is not None:

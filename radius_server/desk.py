@@ -9,7 +9,7 @@ import asyncio
 import functools
 import secrets
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -66,6 +66,8 @@ class DeskOptions:
     """Seconds after which the core gives a login up."""
     max_pending: int
     max_pending_per_client: int
+    join_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    """Key of the join keys: of this process alone, or of all daemons between which a login may move."""
 
 
 class Desk:
@@ -77,7 +79,6 @@ class Desk:
         self.outbox = Outbox(clock, counters, drops, self.rhythms)
         self.states: StateTable[RadiusConversation | EapQuestion] = StateTable(2 * options.max_pending)
         self.joinable: dict[bytes, RadiusConversation] = {}
-        self.join_secret = secrets.token_bytes(32)
         # Apart, because whoever can send a packet can cause rejects: they must not take the place of logins.
         self.logins = Slots(options.max_pending, options.max_pending_per_client)
         self.rejects = Slots(options.max_pending, options.max_pending_per_client)
@@ -149,7 +150,7 @@ class Desk:
             return refusal
         asker, typed = reader.asker(), reader.password()
         if not states:
-            return read_login(reader, typed, self.join_secret)
+            return read_login(reader, typed, self.options.join_secret)
         holder = self.states.take(states[0], asker, exchange.received)
         if not isinstance(holder, RadiusConversation):
             return UNKNOWN_STATE
@@ -181,7 +182,7 @@ class Desk:
             return None
         if not asked.is_answered_by(message):
             return Refusal("eap_out_of_turn", OUT_OF_TURN)
-        return read_login(reader, typed, self.join_secret)
+        return read_login(reader, typed, self.options.join_secret)
 
     def ask_eap(self, exchange: Exchange, reader: RequestReader, question: EapQuestion) -> Refusal | None:
         """Ask the next question of an EAP conversation."""

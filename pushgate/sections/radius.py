@@ -24,6 +24,9 @@ class RadiusSettings(Section):
     max_pending_per_client: int = Field(500, ge=1, le=100_000)
     receive_buffer: int = Field(4 * 1024 * 1024, ge=65_536, le=256 * 1024 * 1024)
     state_folder: AbsolutePath | None = Field(None, description="Where is kept who has signed its requests.")
+    join_key_file: AbsolutePath | None = Field(
+        None, description="A secret that several daemons share, so that a login asked again at another is the same."
+    )
     reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
     clients: list[RadiusClient] = Field(min_length=1, max_length=10_000)
 

@@ -89,7 +89,7 @@ class RadiusClient(Section):
 
     preset: PresetName = "generic"
     mode: Literal["direct", "hybrid", "challenge"] | None = None
-    nas_timeout: Seconds | None = None
+    nas_timeout: Annotated[Seconds, Field(le=3600)] | None = None
     nas_retries: int = Field(0, ge=0, le=20)
     join: Literal["exact", "origin"] = "exact"
     abandon_after: Annotated[Literal["off", "learned"], BeforeValidator(yaml_word)] = "off"

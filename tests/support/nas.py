@@ -49,13 +49,21 @@ class BlockingNas:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def send(self, user: str, typed: str, state: bytes = b"", *, origin: str = "203.0.113.7") -> bytes:
+    def send(
+        self,
+        user: str,
+        typed: str,
+        state: bytes = b"",
+        *,
+        origin: str = "203.0.113.7",
+        attributes: tuple[tuple[int, bytes], ...] = (),
+    ) -> bytes:
         """Send a login, or the answer to a challenge; return the packet."""
         self.identifier = (self.identifier + 1) & 0xFF
-        attributes = [(CALLING_STATION_ID, origin.encode())] if origin else []
+        sent = [*attributes, *([(CALLING_STATION_ID, origin.encode())] if origin else [])]
         if state:
-            attributes.append((STATE, state))
-        packet = build_request(user, typed, self.secret, self.identifier, attributes, authenticator=os.urandom(16))
+            sent.append((STATE, state))
+        packet = build_request(user, typed, self.secret, self.identifier, sent, authenticator=os.urandom(16))
         self.socket.send(packet)
         return packet
 
