@@ -194,5 +194,5 @@ def test_each_appliance_has_a_page() -> None:
     presets = {client.preset for page in APPLIANCES for client in appliance_clients(page)}
     assert presets == {
         *("fortigate", "cisco-asa", "paloalto", "pfsense-openvpn", "opnsense-openvpn", "mikrotik", "strongswan"),
-        *("ocserv", "openvpn-auth-radius", "openvpn-as", "netscaler"),
+        *("ocserv", "openvpn-auth-radius", "openvpn-as", "netscaler", "freeradius", "radsecproxy"),
     }
