@@ -122,7 +122,8 @@ SOFTWARE = (
         "strongswan",
         ("Calling-Station-Id",),
         window=2.0 + 2.8 + 3.9 + 5.5,
-        challenges=False,
+        # By EAP-GTC it does; XAuth takes a challenge for a rejection.
+        challenges=None,
         eap_gtc=True,
         gtc_rounds=8,
         pap_hint="let the peer use EAP-GTC (eap_gtc), or XAuth with plugins.eap-radius.xauth",

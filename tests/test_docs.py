@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import structlog
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pushgate.build_radius import read_clients, warn_about
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
+from pushgate.sections.radius import RadiusSettings
+from pushgate.sections.radius_client import RadiusClient
 from pushgate.settings import Settings
+from radius_server.presets import PRESETS
 from tests.support.project import ROOT, committed_files, log_events
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *APPLIANCES]
 README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 
@@ -139,3 +146,53 @@ def known_command(words: list[str]) -> bool:
         if command is None:
             return False
     return True
+
+
+def test_every_preset_is_documented() -> None:
+    """An administrator finds every preset with the figures that the code has, and no other, in docs/radius.md."""
+    page = (ROOT / "docs" / "radius.md").read_text()
+    section = page.partition("## Presets")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([^`]+)` \| (.*?) \| (.*?) \| (.*?) \|$", section, flags=re.MULTILINE)
+    shown = {True: "yes", False: "no", None: "depends"}
+    assert documented == [
+        (
+            preset.name,
+            "not known" if preset.window is None else f"{preset.window:g}",
+            shown[preset.challenges],
+            ", ".join(preset.origin).replace("cisco-source-ip", "Cisco-AVPair") or "none",
+        )
+        for preset in PRESETS.values()
+    ]
+
+
+def appliance_clients(page: Path) -> list[RadiusClient]:
+    """Read the clients that a page shows."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [RadiusClient.model_validate(client) for block in blocks for client in yaml.safe_load(block)]
+
+
+@pytest.mark.parametrize("page", APPLIANCES, ids=lambda page: page.name)
+def test_an_appliances_client_can_be_used(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator who copies a client from an appliance's page gets one that loads and needs no warning."""
+    monkeypatch.setenv("SECRET", "a-secret-of-no-appliance-at-all")
+    clients = [
+        client.model_copy(update={"secret_file": None, "secret_env": "SECRET"}) for client in appliance_clients(page)
+    ]
+    radius = RadiusSettings.model_validate(
+        {"listen": ["127.0.0.1:0"], "first_factor": "none", "state_folder": "/var/lib/pushgate", "clients": clients}
+    )
+    with structlog.testing.capture_logs() as warnings:
+        warn_about(radius)
+        ready = read_clients(radius)
+    assert warnings == []
+    assert {client.name for client in ready} == {client.name for client in clients}
+    assert "generic" not in {client.preset.name for client in ready}
+
+
+def test_each_appliance_has_a_page() -> None:
+    """An administrator finds a page with a client of its preset for each family of appliances that people have."""
+    presets = {client.preset for page in APPLIANCES for client in appliance_clients(page)}
+    assert presets == {
+        *("fortigate", "cisco-asa", "paloalto", "pfsense-openvpn", "opnsense-openvpn", "mikrotik", "strongswan"),
+        *("ocserv", "openvpn-auth-radius", "openvpn-as", "netscaler", "freeradius", "radsecproxy"),
+    }
