@@ -24,6 +24,7 @@ from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
 from radius_server.desk import DeskOptions
+from radius_server.learned import LearnedSigners
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
@@ -189,6 +190,7 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
     try:
         if settings.radius is not None:
             join_secret(settings.radius)
+            LearnedSigners(settings.radius.state_folder)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if settings.provider is not None:

@@ -14,10 +14,10 @@ from pushgate.firstfactor.pam import PamFirstFactor, worker_command
 from pushgate.firstfactor.pam_pool import PamPool
 from pushgate.firstfactor.pam_stack import stack_faults
 from pushgate.firstfactor.provider import ProviderFirstFactor, can_check_passwords
-from pushgate.firstfactor.radius import NEVER_RELAYED, Attribute, RadiusFirstFactor, Upstream
+from pushgate.firstfactor.radius import Attribute, RadiusFirstFactor, Upstream
 from pushgate.login import Secret
 from pushgate.sections import firstfactor as sections
-from radius_server.attributes import load_definitions
+from radius_server.reply_rules import definition_to_send
 
 
 def build_first_factor(
@@ -140,13 +140,11 @@ def build_radius(settings: sections.RadiusFirstFactor, clock: Clock) -> FirstFac
 
 def attribute_of(name: str, problems: list[PushgateError]) -> Attribute:
     """Look an attribute up that is to be relayed; what is wrong goes to ``problems``."""
-    definition = load_definitions().get(name)
-    if definition is None:
-        problems.append(PushgateError(f"relay: {name!r} is not in the dictionary", "check its spelling"))
+    try:
+        return definition_to_send(name).key
+    except PushgateError as error:
+        problems.append(PushgateError(f"relay: {name} {error.message}", error.hint))
         return 0, 0
-    if definition.key in NEVER_RELAYED:
-        problems.append(PushgateError(f"relay: {name} cannot be relayed: {NEVER_RELAYED[definition.key]}", "remove it"))
-    return definition.key
 
 
 def read_into(path: Path, problems: list[PushgateError]) -> Secret:

@@ -186,7 +186,9 @@ class RadiusServer:
         if signed and mode == "auto" and packet.code != STATUS_SERVER and not packet.has(EAP_MESSAGE):
             # A probe and EAP are always signed: they say nothing about other requests (RFC 5997, RFC 3579).
             self.signers.note(client.name, source)
-        profile = self.clients.choose(client, nas_identifier(packet))
+        # FreeRADIUS writes a text of its own into the NAS-Identifier of a probe.
+        probe = packet.code == STATUS_SERVER
+        profile = client if probe else self.clients.choose(client, nas_identifier(packet))
         if profile is None:
             self.drops.drop(client.name, "unknown_nas_identifier", now, str(source))
             return

@@ -40,14 +40,6 @@ CALLING_STATION_ID, NAS_IDENTIFIER, MESSAGE_AUTHENTICATOR = 31, 32, 80
 Attribute = tuple[int, int]
 """Vendor and number; vendor 0 stands for the RFCs."""
 
-MICROSOFT = 311
-NEVER_RELAYED: dict[Attribute, str] = {
-    **dict.fromkeys([(0, 2), (0, 3)], "it is a request's"),
-    **dict.fromkeys([(0, 24), (0, 33), (0, 79), (0, 80)], "it belongs to the exchange with the upstream server"),
-    **dict.fromkeys([(0, 69), (MICROSOFT, 16), (MICROSOFT, 17)], "it is encrypted for the exchange with that server"),
-}
-"""User-Password, CHAP-Password; State, Proxy-State, EAP-Message, Message-Authenticator; Tunnel-Password, MPPE keys."""
-
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

@@ -137,9 +137,9 @@ def test_every_fault_of_upstream_servers_is_named_at_once(private_folder: Path) 
     assert [fault.replace(f"{private_folder}/", "") for fault in faults(section)] == [
         "two.secret: cannot be read (no such file or directory)",
         "one.secret: holds a secret out of a manual",
-        "relay: 'Filter-Ib' is not in the dictionary",
-        "relay: State cannot be relayed: it belongs to the exchange with the upstream server",
-        "relay: User-Password cannot be relayed: it is a request's",
+        "relay: Filter-Ib is in no dictionary",
+        "relay: State has no place in an Access-Accept of ours",
+        "relay: User-Password has no place in an Access-Accept of ours",
     ]
 
 
