@@ -51,6 +51,26 @@ export class Authority {
     return ask("POST", `/sessions/${session.id}/decision`, answer);
   }
 
+  /** Return whether the person has one-time codes: {active}. */
+  codes() {
+    return this.signed("GET", "/totp");
+  }
+
+  /** Make a seed that waits for its first code: {secret, uri, qr}, shown only now. */
+  beginCodes() {
+    return this.signed("POST", "/totp", {});
+  }
+
+  /** Take the first code of the seed that waits. */
+  confirmCodes(code) {
+    return this.signed("POST", "/totp/confirm", { code });
+  }
+
+  /** Forget the seed. */
+  removeCodes() {
+    return this.signed("DELETE", "/totp");
+  }
+
   /** Unlink this device at the authority. */
   unlink() {
     return this.signed("DELETE", "/self");
@@ -63,20 +83,21 @@ export class Authority {
     return (await open()).body;
   }
 
-  signed(method, path) {
-    return this.withSignature(method, BASE + path, (headers) => exchange(method, BASE + path, "", headers));
+  signed(method, path, content) {
+    const body = content === undefined ? "" : JSON.stringify(content);
+    return this.withSignature(method, BASE + path, (headers) => exchange(method, BASE + path, body, headers), body);
   }
 
-  async withSignature(method, target, request) {
+  async withSignature(method, target, request, body = "") {
     try {
-      return await request(await this.authorization(method, target));
+      return await request(await this.authorization(method, target, body));
     } catch (error) {
       if (!(error instanceof RefusedError) || error.status !== 401) throw error;
       if (!Number.isFinite(error.body.now)) throw new NotLinkedError();
       this.offset = error.body.now - Date.now() / 1000;
     }
     try {
-      return await request(await this.authorization(method, target));
+      return await request(await this.authorization(method, target, body));
     } catch (error) {
       // With the right time it is not the clock: the key is not known.
       if (error instanceof RefusedError && error.status === 401) throw new NotLinkedError();
@@ -84,9 +105,9 @@ export class Authority {
     }
   }
 
-  async authorization(method, target) {
+  async authorization(method, target, body) {
     const ts = Math.floor(Date.now() / 1000 + this.offset);
-    const sig = base64url(await sign(this.device, await requestMessage(this.device.id, method, target, ts, "")));
+    const sig = base64url(await sign(this.device, await requestMessage(this.device.id, method, target, ts, body)));
     return { Authorization: `Pushgate-Device id="${this.device.id}", ts="${ts}", sig="${sig}"` };
   }
 }

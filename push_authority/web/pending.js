@@ -1,6 +1,7 @@
 // The screen of a linked browser: one approval sheet at a time, what else waits, and how the last ones ended.
 
 import { Authority, NotLinkedError, RefusedError } from "./api.js";
+import { CodesPanel } from "./codes.js";
 import { visible } from "./context.js";
 import { announce, element, show } from "./dom.js";
 import { follow } from "./events.js";
@@ -38,7 +39,8 @@ export class PendingScreen {
     };
     show(element("h1", {}, say("pendingTitle")), this.banner,
       ...(notice ? [element("p", { class: "notice welcome", role: "status" }, notice)] : []),
-      this.stage, this.others, this.recent, this.footer(device, fingerprint));
+      this.stage, this.others, this.recent, new CodesPanel(this.authority, (error) => this.lost(error)).node,
+      this.footer(device, fingerprint));
     this.open(false);
     follow(this.authority, () => this.refresh(), (error) => this.lost(error), this.ended.signal);
   }

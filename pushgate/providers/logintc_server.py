@@ -16,6 +16,8 @@ from pushgate.providers.logintc_wire import NATIVE_TYPE, V1_TYPE, failure_of_sta
 log = structlog.get_logger()
 
 CALL_SECONDS = 5.0
+FRESH_SECONDS = 60.0
+"""How long what the server said of itself is believed: one that was exchanged meanwhile may know more, or less."""
 HOLD_SECONDS = 25
 """How long a server with ``wait`` may hold a question; it allows 0-30."""
 
@@ -65,18 +67,21 @@ class LoginTcServer:
         self.facts: ServerFacts | None = None
         # Kept beside the facts: other logins are still waiting for the server that they describe.
         self.stale = False
+        self.met_at = 0.0
 
     async def meet(self, deadline: float) -> ServerFacts:
-        """Return what the server can do; asks it at the first time, and after something went wrong.
+        """Return what the server can do; asks it at the first time, after something went wrong, and once a minute.
 
         Raises:
             RequestFailedError: if it cannot be reached or refuses our key.
         """
-        if self.facts is None or self.stale:
+        now = self.clock.now()
+        if self.facts is None or self.stale or now - self.met_at >= FRESH_SECONDS:
+            known = self.facts
             self.facts = await self.ask_facts(deadline)
-            self.stale = not self.facts.domain_known
-            if self.facts.request_timeout < deadline - self.clock.now():
-                timeout = self.facts.request_timeout
+            self.stale, self.met_at = not self.facts.domain_known, now
+            timeout = self.facts.request_timeout
+            if self.facts != known and timeout < deadline - now:
                 log.warning("session_ends_early", request_timeout=timeout, hint="lower login.timeout")
         return self.facts
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ async def provider_of(authority: RunningAuthority, *, unix: bool, native: bool) 
     provider = LoginTc(transport, authority.domain_id, CLOCK)
     if not native:
         provider.server.facts = ServerFacts(frozenset(), domain_known=True, request_timeout=90)
+        provider.server.met_at = math.inf  # never asked again
     try:
         yield provider
     finally:

@@ -71,3 +71,28 @@ def test_what_needs_the_native_form_is_off_without_it(features: set[str], facts:
     """A server without claims is spoken to in LoginTC's form, which knows neither numbers nor shared sessions."""
     server = ServerFacts(frozenset(features), domain_known=True, request_timeout=90)
     assert (server.native, server.numbers, server.shares) == facts
+
+
+async def test_a_server_that_was_exchanged_is_noticed() -> None:
+    """A daemon that ran before its authority learned numbers needs no restart: it asks again within a minute."""
+    bench = Bench(features=["consume"])
+    for features, seconds, expected in (
+        (["consume"], 0, {"code"}),
+        (["consume", "number"], 59, {"code"}),
+        (["consume", "number"], 1, {"code", "number"}),
+        ([], 60, {"code"}),
+    ):
+        bench.server.features = features
+        await bench.clock.advance(seconds)
+        assert await bench.provider.features(bench.clock.now() + 60) == expected
+    assert bench.server.count("GET", "/api/ping") == 3
+
+
+async def test_a_short_session_is_warned_about_once() -> None:
+    """An administrator is not told the same thing every minute."""
+    bench = Bench(domain=Reply(200, {"requestTimeout": 45}))
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await bench.begin()
+            await bench.clock.advance(60)
+    assert [entry["event"] for entry in logs] == ["session_ends_early"]
