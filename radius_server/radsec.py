@@ -235,13 +235,16 @@ class RadsecListener(Listener, Owner):
         source, now = connection.peer.source, self.clock.now()
         try:
             certificate = read_certificate(der)
+            valid_for = (certificate.not_after - self.clock.wall()).total_seconds()
+            if valid_for <= 0:
+                # The handshake finds that out, unless the client resumes a session.
+                raise BadMessageError("certificate_expired")
             client = self.certificates.find(certificate, source)
             self.check_room(client)
         except BadMessageError as error:
             self.log.refuse(source, error.reason, error.message, now, certified=True)
             return None
         connection.certificate = certificate
-        valid_for = (certificate.not_after - self.clock.wall()).total_seconds()
         connection.ends_at = now + min(self.limits.max_lifetime, valid_for)
         self.connections.add(connection)
         self.log.open(client.name, source, version, now)
