@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pushgate.clock import FakeClock
-from radius_server.certificates import Mark, RadsecClient
+from radius_server.certificates import CertificateTable, Mark, RadsecClient
 from radius_server.clients import Client, ClientTable
 from radius_server.framing import PacketReader
-from radius_server.radsec import RadsecLimits, RadsecListener, RadsecOptions
+from radius_server.radsec import RadsecLimits, RadsecListener, RadsecRules
 from radius_server.server import RadiusServer
-from radius_server.tls import TlsFiles
+from radius_server.tls import TlsFiles, load_tls
 from radius_server.wire import CALLING_STATION_ID, STATUS_SERVER, build_request, encode_request, verify_reply
 from tests.support.certificates import CertificationAuthority, Issued
 from tests.support.radius import PATIENCE, ScriptedCore, options
@@ -63,6 +63,11 @@ class Certificates:
         if own is not None:
             context.load_cert_chain(own.certificate, own.key)
         return context
+
+
+def make_rules(files: TlsFiles, clients: Sequence[RadsecClient], limits: RadsecLimits = LIMITS) -> RadsecRules:
+    """Load files and clients."""
+    return RadsecRules(load_tls(files, datetime.now(UTC)), CertificateTable(clients), limits)
 
 
 class RadsecSender:
@@ -184,8 +189,8 @@ async def running(
     clock, core = FakeClock(), ScriptedCore()
     clock.wall_start = datetime.now(UTC) - timedelta(seconds=clock.now())
     server = RadiusServer(options(**changes), ClientTable([]), core, clock)
-    wanted = [RadsecClient(client(), Mark("dns", BRANCH))] if clients is None else clients
-    listener = RadsecListener(RadsecOptions([("127.0.0.1", 0)], certificates.files, limits), wanted, server)
+    wanted = [RadsecClient(client(), Mark.of_name(BRANCH))] if clients is None else clients
+    listener = RadsecListener([("127.0.0.1", 0)], make_rules(certificates.files, wanted, limits), server)
     server.radsec.append(listener)
     await server.start()
     gate = RadsecGate(listener, server, core, clock, certificates, [])
