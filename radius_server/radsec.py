@@ -16,13 +16,13 @@ import structlog
 from typing_extensions import override
 
 from pushgate.errors import BadMessageError, PushgateError
-from radius_server.certificates import CertificateTable, RadsecClient, read_certificate
+from radius_server.certificates import CertificateTable, read_certificate
 from radius_server.clients import Client, IPAddress, plain_address
 from radius_server.radsec_connection import Owner, Peer, RadsecConnection
 from radius_server.radsec_log import RadsecLog
 from radius_server.server import Listener, RadiusServer
 from radius_server.tcp import listen, watch_peer
-from radius_server.tls import TlsFiles, handshake_fault, load_tls
+from radius_server.tls import Tls, handshake_fault
 
 ACCEPT_BATCH = 32
 HANDSHAKE_SECONDS = 10.0
@@ -48,32 +48,26 @@ class RadsecLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class RadsecOptions:
-    """Where to listen, with which certificates."""
+class RadsecRules:
+    """What can be exchanged while connections are open."""
 
-    listen: list[tuple[str, int]]
-    """Numeric address and port; port 0 takes any."""
-    files: TlsFiles
+    tls: Tls
+    certificates: CertificateTable
     limits: RadsecLimits
 
 
 class RadsecListener(Listener, Owner):
     """Accepts connections on every configured address."""
 
-    def __init__(self, options: RadsecOptions, clients: Sequence[RadsecClient], server: RadiusServer) -> None:
-        """Load the certificates; ``start`` opens the sockets.
+    def __init__(self, listen: Sequence[tuple[str, int]], rules: RadsecRules, server: RadiusServer) -> None:
+        """Prepare; ``start`` opens the sockets.
 
         Args:
-            options: Addresses, files and limits.
-            clients: Who may connect.
+            listen: Numeric addresses and ports; port 0 takes any.
+            rules: Certificates, clients and limits.
             server: What takes the requests.
-
-        Raises:
-            ConfigurationError: a file cannot be used, or two clients have the same certificate.
         """
-        self.options, self.limits, self.server, self.clock = options, options.limits, server, server.clock
-        self.tls = load_tls(options.files, self.clock.wall())
-        self.certificates = CertificateTable(clients)
+        self.addresses, self.rules, self.server, self.clock = listen, rules, server, server.clock
         self.log = RadsecLog()
         self.listening: list[socket.socket] = []
         self.waiting = False
@@ -86,6 +80,16 @@ class RadsecListener(Listener, Owner):
         """The bound ports, in the order of ``listen``."""
         return [int(listening.getsockname()[1]) for listening in self.listening]
 
+    def report(self) -> dict[str, int | list[int] | dict[str, int]]:
+        """Say what is open, and what was counted."""
+        return {
+            "ports": self.ports,
+            "connections": len(self.connections),
+            "opened": self.log.opened,
+            "refused": dict(self.log.refused),
+            "closed": dict(self.log.closed),
+        }
+
     @override
     async def start(self) -> None:
         """Open the sockets and accept.
@@ -94,7 +98,7 @@ class RadsecListener(Listener, Owner):
             PushgateError: if one cannot be had; then none stays open.
         """
         try:
-            for host, port in self.options.listen:
+            for host, port in self.addresses:
                 self.listening.append(listen(host, port))
         except PushgateError:
             self.close_sockets()
@@ -113,19 +117,14 @@ class RadsecListener(Listener, Owner):
             connection.close("stopping", "the daemon stops")
         await asyncio.gather(*(connection.gone for connection in connections))
 
-    def reload(self, files: TlsFiles, limits: RadsecLimits, clients: Sequence[RadsecClient]) -> None:
+    def replace_rules(self, rules: RadsecRules) -> None:
         """Take other certificates, limits and clients; logins that are pending go on.
 
         A connection ends if its certificate is now nobody's or another client's, and each does if an authority has
         been taken out of the file: which one has vouched for whom is not known any more.
-
-        Raises:
-            ConfigurationError: naming every file that cannot be used; then nothing has changed.
         """
-        tls, certificates = load_tls(files, self.clock.wall()), CertificateTable(clients)
-        removed = self.tls.authorities - tls.authorities
-        # A context of its own, as an authority cannot be taken out of one.
-        self.tls, self.certificates, self.limits = tls, certificates, limits
+        removed = self.rules.tls.authorities - rules.tls.authorities
+        self.rules = rules
         for task in self.handshakes if removed else ():
             task.cancel()
         for connection in tuple(self.connections):
@@ -139,7 +138,7 @@ class RadsecListener(Listener, Owner):
         if connection.certificate is None or connection.client is None:
             return False
         try:
-            client = self.certificates.find(connection.certificate, connection.peer.source)
+            client = self.rules.certificates.find(connection.certificate, connection.peer.source)
         except BadMessageError:
             return False
         if client.name != connection.client.name:
@@ -198,9 +197,9 @@ class RadsecListener(Listener, Owner):
 
     def refusal(self, source: IPAddress) -> str:
         """Return why somebody who has connected just now has to go, or nothing."""
-        if not self.certificates.allows(source):
+        if not self.rules.certificates.allows(source):
             return "unknown_address"
-        if len(self.connections) >= self.limits.max_connections:
+        if len(self.connections) >= self.rules.limits.max_connections:
             return "too_many_connections"
         of_address = sum(address == source for address in self.handshakes.values())
         if len(self.handshakes) >= MAX_HANDSHAKES or of_address >= MAX_HANDSHAKES_PER_ADDRESS:
@@ -215,7 +214,7 @@ class RadsecListener(Listener, Owner):
                 await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: protocol,
                     connection,
-                    ssl=self.tls.context,
+                    ssl=self.rules.tls.context,
                     ssl_handshake_timeout=HANDSHAKE_SECONDS + 1,
                     ssl_shutdown_timeout=GOODBYE_SECONDS,
                 )
@@ -235,14 +234,17 @@ class RadsecListener(Listener, Owner):
         source, now = connection.peer.source, self.clock.now()
         try:
             certificate = read_certificate(der)
-            client = self.certificates.find(certificate, source)
+            valid_for = (certificate.not_after - self.clock.wall()).total_seconds()
+            if valid_for <= 0:
+                # The handshake finds that out, unless the client resumes a session.
+                raise BadMessageError("certificate_expired")
+            client = self.rules.certificates.find(certificate, source)
             self.check_room(client)
         except BadMessageError as error:
             self.log.refuse(source, error.reason, error.message, now, certified=True)
             return None
         connection.certificate = certificate
-        valid_for = (certificate.not_after - self.clock.wall()).total_seconds()
-        connection.ends_at = now + min(self.limits.max_lifetime, valid_for)
+        connection.ends_at = now + min(self.rules.limits.max_lifetime, valid_for)
         self.connections.add(connection)
         self.log.open(client.name, source, version, now)
         return client
@@ -255,10 +257,10 @@ class RadsecListener(Listener, Owner):
         """
         if not self.listening:
             raise BadMessageError("stopping")
-        if len(self.connections) >= self.limits.max_connections:
+        if len(self.connections) >= self.rules.limits.max_connections:
             raise BadMessageError("too_many_connections", client.name)
         of_client = sum(other.client is not None and other.client.name == client.name for other in self.connections)
-        if of_client >= self.limits.max_connections_per_client:
+        if of_client >= self.rules.limits.max_connections_per_client:
             raise BadMessageError("too_many_of_client", client.name)
 
     @override
@@ -271,7 +273,7 @@ class RadsecListener(Listener, Owner):
     def look_around(self, now: float) -> None:
         """End connections whose time is over, and accept again after the kernel had no descriptor left."""
         for connection in tuple(self.connections):
-            reason = connection.overdue(now, self.limits.idle_timeout)
+            reason = connection.overdue(now, self.rules.limits.idle_timeout)
             if reason in ("idle", "lifetime"):
                 connection.close(reason)
             elif reason:

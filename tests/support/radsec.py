@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pushgate.clock import FakeClock
-from radius_server.certificates import Mark, RadsecClient
+from radius_server.certificates import CertificateTable, Mark, RadsecClient
 from radius_server.clients import Client, ClientTable
 from radius_server.framing import PacketReader
-from radius_server.radsec import RadsecLimits, RadsecListener, RadsecOptions
+from radius_server.radsec import RadsecLimits, RadsecListener, RadsecRules
 from radius_server.server import RadiusServer
-from radius_server.tls import TlsFiles
+from radius_server.tls import TlsFiles, load_tls
 from radius_server.wire import CALLING_STATION_ID, STATUS_SERVER, build_request, encode_request, verify_reply
 from tests.support.certificates import CertificationAuthority, Issued
 from tests.support.radius import PATIENCE, ScriptedCore, options
@@ -49,7 +49,7 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.ca = CertificationAuthority(folder)
-        self.server = self.ca.issue("radius", SERVER_NAME, server=True)
+        self.server = self.ca.issue("radius", SERVER_NAME, server=True, days=30)
         self.branch = self.ca.issue("branch", BRANCH)
 
     @property
@@ -63,6 +63,11 @@ class Certificates:
         if own is not None:
             context.load_cert_chain(own.certificate, own.key)
         return context
+
+
+def make_rules(files: TlsFiles, clients: Sequence[RadsecClient], limits: RadsecLimits = LIMITS) -> RadsecRules:
+    """Load files and clients."""
+    return RadsecRules(load_tls(files, datetime.now(UTC)), CertificateTable(clients), limits)
 
 
 class RadsecSender:
@@ -133,12 +138,25 @@ class RadsecGate:
     async def connect(self, own: Issued | None = None, *, context: ssl.SSLContext | None = None) -> RadsecSender:
         """Connect as the branch or somebody else; with TLS 1.3 a client hears of a refusal only when it reads."""
         context = context or self.certificates.context(own or self.certificates.branch)
+        before = self.settled()
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.listener.ports[0], ssl=context, server_hostname=SERVER_NAME
         )
         sender = RadsecSender(reader, writer)
         self.senders.append(sender)
+        # The client's side of a handshake ends before the server's.
+        await self.until(lambda: self.settled() > before, "the connection to be admitted or refused")
         return sender
+
+    def settled(self) -> int:
+        """Return how many connections have been admitted or refused so far."""
+        return self.listener.log.opened + self.listener.log.refused.total()
+
+    async def closed(self, **reasons: int) -> None:
+        """Wait until connections have ended for these reasons, each so often."""
+        log = self.listener.log
+        await self.until(lambda: log.closed.total() == sum(reasons.values()), f"{reasons}, not {log.closed}")
+        assert log.closed == reasons
 
     async def connect_raw(self) -> RadsecSender:
         """Connect without TLS."""
@@ -146,12 +164,14 @@ class RadsecGate:
         self.senders.append(sender)
         return sender
 
-    async def until(self, condition: Any, what: str) -> None:
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for something that comes over a socket; the clock stands still."""
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - what is waited for comes over a socket
-                await asyncio.sleep(0.001)
-        assert condition(), what
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not condition():  # noqa: ASYNC110 - what is waited for comes over a socket
+                    await asyncio.sleep(0.001)
+        except TimeoutError:
+            raise AssertionError(f"it did not come to pass: {what}") from None
 
     async def logins(self, count: int) -> None:
         """Wait until the core has been asked so often."""
@@ -169,8 +189,8 @@ async def running(
     clock, core = FakeClock(), ScriptedCore()
     clock.wall_start = datetime.now(UTC) - timedelta(seconds=clock.now())
     server = RadiusServer(options(**changes), ClientTable([]), core, clock)
-    wanted = [RadsecClient(client(), Mark("dns", BRANCH))] if clients is None else clients
-    listener = RadsecListener(RadsecOptions([("127.0.0.1", 0)], certificates.files, limits), wanted, server)
+    wanted = [RadsecClient(client(), Mark.of_name(BRANCH))] if clients is None else clients
+    listener = RadsecListener([("127.0.0.1", 0)], make_rules(certificates.files, wanted, limits), server)
     server.radsec.append(listener)
     await server.start()
     gate = RadsecGate(listener, server, core, clock, certificates, [])
