@@ -31,13 +31,11 @@ from radius_server.replies import REJECT_FLOOR, takes_its_time
 from radius_server.requests import RequestReader, read_login, refusal_of
 from radius_server.schemes import Refusal, refuse_scheme
 from radius_server.states import StateTable
-from radius_server.timing import Rhythms
+from radius_server.timing import Rhythms, note_arrival
 from radius_server.wire import EAP_MESSAGE, STATE
 
 NAS_MOVED_ON = "the NAS sent another request under its identifier"
 NAS_SILENT = "the NAS has stopped asking"
-MAX_SENT_AT = 64
-"""Arrivals of one packet that are remembered."""
 EAP_SECONDS = 60.0
 
 OVERLOADED = Refusal("overloaded", "raise max_pending, or find out who sends so many logins", "Too many logins")
@@ -111,8 +109,8 @@ class Desk:
         self.counters.dup_access_requests += 1
         if seen.reply is not None:
             link.send(seen.reply)
-        elif seen.waiting is not None and len(seen.waiting.sent_at) < MAX_SENT_AT:
-            seen.waiting.sent_at.append(now)
+        elif seen.waiting is not None:
+            note_arrival(seen.waiting.sent_at, now)
             if seen.waiting.client.abandon:
                 self.watched.add(seen.waiting)
 

@@ -21,6 +21,9 @@ SAMPLES = 3
 KEPT_SAMPLES = 16
 KEPT_GAPS = 16
 KEPT_NASES = 10_000
+SOONEST = 0.2
+"""Seconds: what comes again sooner was copied on its way; the most impatient NAS of the field waits 0.3 s."""
+KEPT_ARRIVALS = 64
 SHORTEST, LONGEST = 2.0, 120.0
 """Seconds: the bounds of a learned window."""
 
@@ -101,6 +104,19 @@ class Rhythms:
         if rhythm is None or not rhythm.known or len(sent_at) < 2:
             return None
         return sent_at[-1] + 2 * rhythm.gap_after(len(sent_at))
+
+
+def note_arrival(sent_at: list[float], now: float) -> None:
+    """Note that a packet came again; a copy made by the network says nothing about its NAS.
+
+    When there is no more room the last place moves on: it must not look as if the NAS had fallen silent.
+    """
+    if now - sent_at[-1] < SOONEST:
+        return
+    if len(sent_at) < KEPT_ARRIVALS:
+        sent_at.append(now)
+    else:
+        sent_at[-1] = now
 
 
 def before_end(window: float) -> float:

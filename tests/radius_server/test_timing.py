@@ -7,7 +7,16 @@ import pytest
 
 from radius_server.clients import Client
 from radius_server.presets import GENERIC
-from radius_server.timing import KEPT_GAPS, KEPT_NASES, KEPT_SAMPLES, SAMPLES, Rhythms
+from radius_server.timing import (
+    KEPT_ARRIVALS,
+    KEPT_GAPS,
+    KEPT_NASES,
+    KEPT_SAMPLES,
+    SAMPLES,
+    SOONEST,
+    Rhythms,
+    note_arrival,
+)
 
 CLIENT = Client("vpn", ip_network("192.0.2.0/24"), b"secret")
 NAS, OTHER_NAS = ip_address("192.0.2.1"), ip_address("192.0.2.2")
@@ -142,3 +151,20 @@ def test_silence_of_an_unknown_nas() -> None:
     """A NAS of which too little was seen has never plainly given up."""
     assert Rhythms(DEFAULT).silent_since(CLIENT, NAS, FIXED) is None
     assert taught(FIXED).silent_since(CLIENT, NAS, FIXED) is None
+
+
+def test_copies_made_by_the_network_teach_nothing() -> None:
+    """A network that doubles packets, or whoever replays them, does not make a NAS look impatient."""
+    sent_at = [0.0]
+    for now in (0.01, 0.02, 0.03, 5.0, 5.01, 5.02, 10.0, 10.0 + SOONEST / 2):
+        note_arrival(sent_at, now)
+    assert sent_at == [0.0, 5.0, 10.0]
+
+
+def test_a_nas_that_sends_for_long_does_not_fall_silent() -> None:
+    """A NAS that sends more often than is remembered is seen to send until its last packet."""
+    sent_at = [0.0]
+    for number in range(1, 2 * KEPT_ARRIVALS):
+        note_arrival(sent_at, float(number))
+    assert len(sent_at) == KEPT_ARRIVALS
+    assert sent_at[-1] == 2 * KEPT_ARRIVALS - 1
