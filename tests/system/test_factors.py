@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -17,7 +18,7 @@ from tests.support.radius_gate import RadiusGate
 
 pytestmark = pytest.mark.system
 
-CLIENTS = [
+CLIENTS: list[dict[str, Any]] = [
     {"name": "direct", "address": "127.0.0.0/8", "message_authenticator": "required"},
     {"name": "hybrid", "address": "127.0.1.0/24", "mode": "hybrid", "nas_timeout": 4},
     {"name": "challenge", "address": "127.0.2.0/24", "mode": "challenge"},

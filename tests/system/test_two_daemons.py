@@ -36,7 +36,7 @@ class Pair:
 
     def wait_for_the_second(self) -> None:
         """Wait until the authority has answered the second daemon's create call."""
-        command = [PUSHGATE, "status", "--json", "--config", self.second_config]
+        command = [str(PUSHGATE), "status", "--json", "--config", str(self.second_config)]
 
         def is_pending() -> bool:
             status = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
