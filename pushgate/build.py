@@ -25,6 +25,7 @@ from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
 from radius_server.desk import DeskOptions
 from radius_server.learned import LearnedSigners
+from radius_server.radsec import RadsecListener
 from radius_server.server import RadiusOptions, RadiusServer
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Parts:
     radius: RadiusServer | None = None
     pam: PamListener | None = None
     authenticator: Authenticator | None = None
+    radsec: RadsecListener | None = None
     rules: Rules | None = None
     """What the parts began with; a reload exchanges it."""
 
@@ -50,7 +52,7 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     Raises:
         PushgateError: if a part cannot start; those before it are stopped by the stack.
     """
-    authority = radius = pam = None
+    authority = radius = radsec = pam = None
     if settings.authority is not None:
         # First, because it makes the key and domain files that the provider reads.
         authority = await start_authority(settings.authority)
@@ -82,8 +84,12 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         await begin(stack, pam.start, pam.stop)
     if settings.radius is not None:
         radius = RadiusServer(radius_options(settings.radius, settings), rules.clients, authenticator, clock)
+        if settings.radius.radsec is not None and rules.radsec is not None:
+            addresses = [(address.host, address.port) for address in settings.radius.radsec.listen]
+            radsec = RadsecListener(addresses, rules.radsec, radius)
+            radius.radsec.append(radsec)
         await begin(stack, radius.start, radius.stop)
-    return Parts(authority, radius, pam, authenticator, rules)
+    return Parts(authority, radius, pam, authenticator, radsec, rules)
 
 
 async def begin(
@@ -140,6 +146,8 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
             "open_challenges": len(radius.desk.states.open),
             **radius.counters.report(),
         }
+    if parts.radsec is not None:
+        status["radsec"] = dict(parts.radsec.report())
     if parts.authority is not None:
         status["authority"] = {"page": parts.authority.page_url, "pending": parts.authority.keeper.pending}
     return status

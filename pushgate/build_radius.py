@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -10,8 +11,8 @@ from pushgate.files import SAMPLE_SECRETS, read_secret
 from pushgate.policy import Rule
 from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
-from pushgate.sections.radius_client import RadiusClient, ReplyRuleSettings
-from radius_server.clients import Client, NameRules
+from pushgate.sections.radius_client import ClientBehaviour, RadiusClient, ReplyRuleSettings
+from radius_server.clients import Client, NameRules, Network
 from radius_server.presets import PRESETS
 from radius_server.reply_rules import ReplyRule, compile_rule
 
@@ -43,7 +44,7 @@ def read_clients(radius: RadiusSettings) -> list[Client]:
     return ready
 
 
-def first_factor_of(client: RadiusClient, radius: RadiusSettings) -> FirstFactorSettings:
+def first_factor_of(client: ClientBehaviour, radius: RadiusSettings) -> FirstFactorSettings:
     """Return who checks the passwords of a client's people."""
     return client.first_factor or radius.first_factor
 
@@ -52,35 +53,45 @@ def make_clients(
     client: RadiusClient, first_factor: FirstFactorSettings, secret: bytes, rules: tuple[ReplyRule, ...]
 ) -> list[Client]:
     """Make one client of the front end for each network."""
-    preset = PRESETS[client.preset]
     return [
-        Client(
-            name=client.name,
-            network=network,
+        replace(
+            behaving(client, network, first_factor, rules),
             secret=secret,
             nas_identifier=client.nas_identifier or "",
-            group=client.group or "",
             message_authenticator=client.message_authenticator,
             limit_proxy_state=client.limit_proxy_state,
-            status_server=client.status_server,
-            preset=preset,
-            mode=client.mode or ("hybrid" if preset.challenges else "direct"),
-            window=client.window,
-            has_password=first_factor != "none",
-            join_by_origin=client.join == "origin",
-            names=NameRules(client.strip_domain, client.strip_realm, client.fold_case),
-            password_encoding=client.password_encoding,
-            strip_nul=client.strip_nul,
-            probe_users=known_names(client, client.probe_users),
-            eap_gtc=preset.eap_gtc if client.eap_gtc is None else client.eap_gtc,
             abandon=client.abandon_after == "learned",
-            reply_rules=rules,
         )
         for network in client.address
     ]
 
 
-def known_names(client: RadiusClient, names: Iterable[str]) -> frozenset[str]:
+def behaving(
+    client: ClientBehaviour, network: Network, first_factor: FirstFactorSettings, rules: tuple[ReplyRule, ...]
+) -> Client:
+    """Make a client that behaves as configured, and has no secret yet."""
+    preset = PRESETS[client.preset]
+    return Client(
+        name=client.name,
+        network=network,
+        secret=b"",
+        group=client.group or "",
+        status_server=client.status_server,
+        preset=preset,
+        mode=client.mode or ("hybrid" if preset.challenges else "direct"),
+        window=client.window,
+        has_password=first_factor != "none",
+        join_by_origin=client.join == "origin",
+        names=NameRules(client.strip_domain, client.strip_realm, client.fold_case),
+        password_encoding=client.password_encoding,
+        strip_nul=client.strip_nul,
+        probe_users=known_names(client, client.probe_users),
+        eap_gtc=preset.eap_gtc if client.eap_gtc is None else client.eap_gtc,
+        reply_rules=rules,
+    )
+
+
+def known_names(client: ClientBehaviour, names: Iterable[str]) -> frozenset[str]:
     """Return names as the front end hands them on: without regard to case where the client is so."""
     return frozenset(name.casefold() if client.fold_case else name for name in names)
 
@@ -132,7 +143,7 @@ def client_rules(radius: RadiusSettings) -> dict[str, Rule]:
             password_may_contain_separator=client.password_may_contain_separator,
             number=client.number,
         )
-        for client in radius.clients
+        for client in radius.everybody()
     }
 
 
@@ -145,7 +156,7 @@ def warn_about(radius: RadiusSettings) -> None:
             clients=len(learning),
             hint="name radius.state_folder: after a restart these may leave Message-Authenticator out again",
         )
-    for client in radius.clients:
+    for client in radius.everybody():
         _warn_about_timing(client)
         _warn_about_people(client, radius)
         if client.eap_gtc and not PRESETS[client.preset].eap_gtc:
@@ -156,7 +167,7 @@ def warn_about(radius: RadiusSettings) -> None:
             )
 
 
-def _warn_about_timing(client: RadiusClient) -> None:
+def _warn_about_timing(client: ClientBehaviour) -> None:
     preset = PRESETS[client.preset]
     window = preset.window if client.window is None else client.window
     if client.mode in ("hybrid", "challenge"):
@@ -175,7 +186,7 @@ def _warn_about_timing(client: RadiusClient) -> None:
         )
 
 
-def _warn_about_people(client: RadiusClient, radius: RadiusSettings) -> None:
+def _warn_about_people(client: ClientBehaviour, radius: RadiusSettings) -> None:
     if first_factor_of(client, radius) != "none":
         return
     if client.exempt_users:

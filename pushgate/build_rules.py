@@ -7,6 +7,7 @@ import structlog
 
 from pushgate.build_firstfactor import build_first_factor
 from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
+from pushgate.build_radsec import build_radsec
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.firstfactor.base import FirstFactor
@@ -16,6 +17,7 @@ from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
 from pushgate.words import Words
 from radius_server.clients import ClientTable
+from radius_server.radsec import RadsecRules
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ class Rules:
     clients: ClientTable
     first_factors: Mapping[str, FirstFactor]
     """By service; several services may share one."""
+    radsec: RadsecRules | None = None
 
     async def close(self) -> None:
         """Release what the first factors hold."""
@@ -48,7 +51,7 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
         ConfigurationError: with every fault in every file that it names.
     """
     problems: list[PushgateError] = []
-    clients, first_factors = ClientTable(()), dict[str, FirstFactor]()
+    clients, first_factors, radsec = ClientTable(()), dict[str, FirstFactor](), None
     if settings.radius is not None:
         warn_about(settings.radius)
         try:
@@ -56,9 +59,13 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
         except ConfigurationError as error:
             problems.extend(error.problems)
         first_factors = build_first_factors(settings.radius, clock, provider, problems)
+        try:
+            radsec = build_radsec(settings.radius, clock)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
     if problems:
         raise ConfigurationError(problems)
-    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors)
+    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors, radsec)
 
 
 def build_first_factors(
@@ -67,7 +74,7 @@ def build_first_factors(
     """Build who checks the passwords of each client's people; equal sections are one; faults go to ``problems``."""
     built: list[tuple[FirstFactorSettings, FirstFactor]] = []
     by_service: dict[str, FirstFactor] = {}
-    for client in radius.clients:
+    for client in radius.everybody():
         settings = first_factor_of(client, radius)
         known = next((factor for section, factor in built if section == settings), None)
         if known is None and settings != "none":

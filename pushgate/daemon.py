@@ -102,6 +102,7 @@ async def serve(path: Path, settings: Settings) -> None:
         log.info(
             "ready",
             radius=parts.radius.ports if parts.radius else None,
+            radsec=parts.radsec.ports if parts.radsec else None,
             pam=str(settings.pam.socket) if settings.pam else None,
             page=parts.authority.page_url if parts.authority else None,
         )

@@ -11,6 +11,7 @@ from pushgate.build import Parts
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError
+from pushgate.sections.common import Section
 from pushgate.settings import Settings, load_settings
 
 log = structlog.get_logger()
@@ -23,6 +24,7 @@ RESTART_ONLY = {
         "max_pending_per_client",
         "receive_buffer",
         "state_folder",
+        "radsec.listen",
     ),
     "pam": ("socket", "allowed_peer_uids"),
 }
@@ -85,6 +87,8 @@ class Reloader:
             self.parts.authenticator.replace_rules(rules.policy, rules.first_factors, rules.words)
         if self.parts.radius is not None:
             self.parts.radius.replace_clients(rules.clients)
+        if self.parts.radsec is not None and rules.radsec is not None:
+            self.parts.radsec.replace_rules(rules.radsec)
         old, self.rules = self.rules, rules
         if old is not None:
             self.keep(asyncio.create_task(self.retire(old)))
@@ -120,4 +124,12 @@ def needs_restart(old: Settings, new: Settings) -> Iterator[str]:
         if (before is None) != (after is None):
             yield name
         elif before is not None:
-            yield from (f"{name}.{key}" for key in keys if getattr(before, key) != getattr(after, key))
+            yield from (f"{name}.{key}" for key in keys if value_of(before, key) != value_of(after, key))
+
+
+def value_of(section: Section, path: str) -> object:
+    """Return the value of a key, which may be one of an inner section; None where that is missing."""
+    value: object = section
+    for key in path.split("."):
+        value = getattr(value, key, None)
+    return value

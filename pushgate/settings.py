@@ -38,7 +38,7 @@ class Settings(Section):
         if (self.radius or self.pam) and not self.provider:
             raise ValueError("provider is missing: radius and pam need one that asks the person")
         if self.radius and self.pam:
-            both = {client.name for client in self.radius.clients} & set(self.pam.services)
+            both = {client.name for client in self.radius.everybody()} & set(self.pam.services)
             if both:
                 raise ValueError(f"a RADIUS client and a PAM service share the name {', '.join(sorted(both))}")
         return self

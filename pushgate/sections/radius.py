@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .common import AbsolutePath, ListenAddress, Seconds, Section
 from .firstfactor import FirstFactorSettings
-from .radius_client import RadiusClient, ReplyRuleSettings
+from .radius_client import ClientBehaviour, RadiusClient, ReplyRuleSettings
+from .radsec import RadsecSettings
 
 
 class RadiusSettings(Section):
     """The RADIUS front end."""
 
-    listen: list[ListenAddress] = Field(min_length=1, max_length=16)
+    radsec: RadsecSettings | None = None
+    listen: list[ListenAddress] = Field(max_length=16)
     accounting_listen: list[ListenAddress] = Field([], max_length=16)
     first_factor: FirstFactorSettings = Field(
         description="Who checks the password. none: the field must be empty or hold a factor."
@@ -28,12 +31,20 @@ class RadiusSettings(Section):
         None, description="A secret that several daemons share, so that a login asked again at another is the same."
     )
     reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
-    clients: list[RadiusClient] = Field(min_length=1, max_length=10_000)
+    clients: list[RadiusClient] = Field(max_length=10_000)
+
+    @field_validator("listen", "clients")
+    @classmethod
+    def check_needed(cls, value: list[Any], others: ValidationInfo) -> list[Any]:
+        """Refuse an empty list, unless everybody comes by RadSec; that key stands first because of this."""
+        if not value and others.data.get("radsec") is None:
+            raise ValueError("must not be empty without radsec")
+        return value
 
     @model_validator(mode="after")
     def check(self) -> "RadiusSettings":
         """Refuse two clients that nothing tells apart: which secret would hold?"""
-        names = [client.name for client in self.clients]
+        names = [client.name for client in self.everybody()]
         for what, values in (("name", names), ("address", list(self.places()))):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
@@ -43,6 +54,11 @@ class RadiusSettings(Section):
         if both:
             raise ValueError(f"listen and accounting_listen share {', '.join(sorted(both))}")
         return self
+
+    def everybody(self) -> Iterator[ClientBehaviour]:
+        """Yield every client, whatever it is known by."""
+        yield from self.clients
+        yield from self.radsec.clients if self.radsec else ()
 
     def places(self) -> Iterator[str]:
         """Yield for each client what finds it: a network, and a name within it."""

@@ -74,17 +74,11 @@ class ReplyRuleSettings(Section):
     add: dict[str, Annotated[list[str | int], BeforeValidator(attribute_values)]] = Field(min_length=1, max_length=64)
 
 
-class RadiusClient(Section):
-    """A NAS, or networks of them, that share one secret."""
+class ClientBehaviour(Section):
+    """How a client behaves and what holds for the people behind it, however it is known and reached."""
 
     name: Name
-    address: Annotated[list[Network], BeforeValidator(networks)] = Field(min_length=1, max_length=1000)
-    nas_identifier: Text | None = None
     group: Name | None = None
-    secret_file: AbsolutePath | None = None
-    secret_env: EnvironmentName | None = None
-    message_authenticator: Annotated[Literal["required", "auto", "off"], BeforeValidator(yaml_word)] = "auto"
-    limit_proxy_state: bool = True
     status_server: bool = True
 
     preset: PresetName = "generic"
@@ -92,7 +86,6 @@ class RadiusClient(Section):
     nas_timeout: Annotated[Seconds, Field(le=3600)] | None = None
     nas_retries: int = Field(0, ge=0, le=20)
     join: Literal["exact", "origin"] = "exact"
-    abandon_after: Annotated[Literal["off", "learned"], BeforeValidator(yaml_word)] = "off"
     eap_gtc: bool | None = None
 
     strip_domain: bool = False
@@ -112,10 +105,8 @@ class RadiusClient(Section):
     reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
 
     @model_validator(mode="after")
-    def check(self) -> "RadiusClient":
-        """Check what concerns more than one key."""
-        if (self.secret_file is None) == (self.secret_env is None):
-            raise ValueError("name its secret by one of secret_file and secret_env")
+    def check_retries(self) -> "ClientBehaviour":
+        """Refuse a number of retries of nothing."""
         if self.nas_timeout is None and "nas_retries" in self.model_fields_set:
             raise ValueError("nas_retries says nothing without nas_timeout")
         return self
@@ -124,3 +115,22 @@ class RadiusClient(Section):
     def window(self) -> float | None:
         """Seconds from its first packet until it gives up, as configured."""
         return None if self.nas_timeout is None else self.nas_timeout * (self.nas_retries + 1)
+
+
+class RadiusClient(ClientBehaviour):
+    """A NAS, or networks of them, that share one secret."""
+
+    address: Annotated[list[Network], BeforeValidator(networks)] = Field(min_length=1, max_length=1000)
+    nas_identifier: Text | None = None
+    secret_file: AbsolutePath | None = None
+    secret_env: EnvironmentName | None = None
+    message_authenticator: Annotated[Literal["required", "auto", "off"], BeforeValidator(yaml_word)] = "auto"
+    limit_proxy_state: bool = True
+    abandon_after: Annotated[Literal["off", "learned"], BeforeValidator(yaml_word)] = "off"
+
+    @model_validator(mode="after")
+    def check_secret(self) -> "RadiusClient":
+        """Refuse a client without a secret, and one with two."""
+        if (self.secret_file is None) == (self.secret_env is None):
+            raise ValueError("name its secret by one of secret_file and secret_env")
+        return self

@@ -14,6 +14,7 @@ from pushgate.reload import Reloader, needs_restart
 from pushgate.settings import load_settings
 from radius_server.clients import plain_address
 from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+from tests.support.radsec import Certificates
 
 AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
 SECOND = "    - {{name: second, address: 192.0.2.1, secret_file: {folder}/radius.secret}}\n"
@@ -104,3 +105,62 @@ def test_what_needs_a_restart_is_named(private_folder: Path) -> None:
     assert list(needs_restart(old, old)) == []
     pam = load_settings(write_config(private_folder, PROVIDER, "pam: {{services: {{sshd: }}}}\n", AUDIT))
     assert list(needs_restart(old, pam)) == ["radius", "pam"]
+
+
+RADSEC = """\
+  radsec:
+    listen: ["127.0.0.1:{port}"]
+    certificate_file: {folder}/radius.pem
+    key_file: {folder}/{key}.key
+    client_ca_file: {folder}/ca.pem
+    clients: [{{name: {name}, certificate_name: branch.example.org}}]
+"""
+
+
+def write_radsec(folder: Path, *, port: int = 0, key: str = "radius", name: str = "branch") -> Path:
+    """Write a configuration with RadSec; certificates must be in the folder."""
+    filled = RADSEC.format(folder="{folder}", port=port, key=key, name=name).replace("[{", "[{{").replace("}]", "}}]")
+    return write_config(folder, PROVIDER, RADIUS + filled, AUDIT)
+
+
+async def test_radsec_is_taken_over(private_folder: Path) -> None:
+    """An administrator who renews a certificate or renames a client needs no restart; another port needs one."""
+    certificates = Certificates(private_folder)
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_radsec(private_folder), stack)
+        radsec = running.parts.radsec
+        assert radsec is not None
+        before = radsec.rules
+        certificates.ca.issue("radius", "radius.example.org", server=True, days=30)
+        write_radsec(private_folder, name="renamed")
+        assert await running.reload() == {"needs_restart": []}
+        assert radsec.rules.tls.context is not before.tls.context
+        assert {known.client.name for known in radsec.rules.certificates.by_mark.values()} == {"renamed"}
+        write_radsec(private_folder, port=1)
+        assert await running.reload() == {"needs_restart": ["radius.radsec.listen"]}
+
+
+async def test_a_broken_certificate_changes_nothing(private_folder: Path) -> None:
+    """An administrator who mixes up two keys is told so, and everything goes on as it was."""
+    Certificates(private_folder)
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_radsec(private_folder), stack)
+        radsec, radius = running.parts.radsec, running.parts.radius
+        assert radsec is not None
+        assert radius is not None
+        before, clients = radsec.rules, radius.clients
+        write_radsec(private_folder, key="branch")
+        with capture_logs() as logs, pytest.raises(ConfigurationError, match="is not the key"):
+            await running.reload()
+        assert "reload_refused" in {line["event"] for line in logs}
+        assert radsec.rules is before
+        assert radius.clients is clients
+
+
+async def test_radsec_that_is_taken_out_needs_a_restart(private_folder: Path) -> None:
+    """An administrator who removes RadSec is told that it ends with the next restart."""
+    Certificates(private_folder)
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_radsec(private_folder), stack)
+        write_config(private_folder, PROVIDER, RADIUS, AUDIT)
+        assert await running.reload() == {"needs_restart": ["radius.radsec.listen"]}
