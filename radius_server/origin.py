@@ -3,13 +3,14 @@
 NAS-IP-Address and the source of the datagram are addresses of the appliance: they never become the person's.
 """
 
+import functools
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator
 
 from pushgate.login import Origin, OriginSource
 from radius_server.attributes import TypedAttributes
-from radius_server.clients import IPAddress, plain_address
+from radius_server.clients import REMEMBERED_ADDRESSES, IPAddress, plain_address
 from radius_server.presets import AddressSource
 
 CISCO_SOURCE = "ip:source-ip="
@@ -59,6 +60,7 @@ def source_texts(attributes: TypedAttributes, source: AddressSource) -> Iterator
         yield from attributes.texts(source)
 
 
+@functools.lru_cache(REMEMBERED_ADDRESSES)
 def parse_address(text: str) -> IPAddress | None:
     """Read an address in one of the forms that appliances write; None if it is none, or cannot be a person's.
 

@@ -6,6 +6,7 @@ that a packet was sent to. Here the kernel does (IP_PKTINFO), so a host with sev
 
 import contextlib
 import errno
+import functools
 import ipaddress
 import os
 import socket
@@ -28,6 +29,8 @@ IPV4_INFO = struct.Struct("=i4s4s")
 IPV6_INFO = struct.Struct("=16si")
 """struct in6_pktinfo: our address, interface."""
 
+REMEMBERED = 256
+"""Addresses of ours whose form for replies is kept."""
 BATCH = 1024
 """Packets per wake-up, enough to empty the buffer of a burst; then the loop sees to other work."""
 ANCILLARY = socket.CMSG_SPACE(IPV6_INFO.size) + socket.CMSG_SPACE(IPV4_INFO.size)
@@ -136,6 +139,7 @@ class UdpSocket:
             self.socket.close()
 
 
+@functools.lru_cache(REMEMBERED)
 def reply_info(level: int, kind: int, value: bytes) -> tuple[int, int, bytes]:
     """Turn what came with a packet into what must go with its reply: our address; the route picks the interface."""
     if level == socket.IPPROTO_IP:

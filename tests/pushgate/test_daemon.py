@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from pushgate.daemon import raise_descriptor_limit, report_fault, serve, set_up_logging
+from pushgate.daemon import raise_descriptor_limit, report_fault, serve, set_up_logging, settle_memory
 from pushgate.sections.daemon import LogSettings
 from pushgate.settings import load_settings
 from tests.support.config import AUTHORITY, write_config
@@ -86,3 +87,15 @@ async def test_a_lost_exception_is_reported_without_its_text() -> None:
     assert [entry["event"] for entry in logs] == ["unexpected_error"] * 2
     assert logs[0]["error"] == "ValueError"
     assert "hunter2" not in str(logs)
+
+
+def test_the_collector_leaves_the_start_alone() -> None:
+    """A daemon that has started looks at what its logins make, and not again and again at all of its modules."""
+    before = gc.get_threshold()
+    try:
+        settle_memory()
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold() == (50_000, 20, 100)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
