@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from radius_server.wire import verify_reply
+from radius_server.wire import encode_request, verify_reply
 from tests.support.certificates import Issued
 from tests.support.freeradius_radsec import freeradius_radsec
 from tests.support.processes import wait_until
@@ -218,7 +218,7 @@ def test_renegotiation_is_refused(site: Site) -> None:
 
 
 def test_freeradius_as_the_client(site: Site, private_folder: Path) -> None:
-    """FreeRADIUS as RadSec client has several people on one connection, and brings each their own answer."""
+    """FreeRADIUS as RadSec client brings in two people at once, and each gets their own answer."""
     slow, quick = site.gate.people(["julia", "karla"])
     secret = site.gate.secret.decode()
     identity = Identity(site.certificates.branch, site.certificates.ca.path)
@@ -235,3 +235,42 @@ def test_freeradius_as_the_client(site: Site, private_folder: Path) -> None:
     assert "Received Access-Reject" in other.output
     assert "Received Access-Accept" in login.output
     assert [record["service"] for record in site.gate.records_of("julia")] == ["branch"]
+
+
+def odd_packets(secret: bytes) -> Iterator[bytes]:
+    """Yield packets as a broken or hostile NAS behind the proxy could send them; radsecproxy stops only some."""
+    user, password = (1, b"x"), (2, bytes(16))
+    bodies: list[list[tuple[int, bytes]]] = [
+        [user, (80, bytes(16))],
+        [user, (80, b"short")],
+        [user, password, (0, b"x")],
+        [user, password, *[(24, b"")] * 250],
+        [user, password, (3, bytes(17))],
+        [user, (2, bytes(15))],
+        [user, password, (26, b"\0\0\0\x09\x01\xff")],
+        [user, password, (33, bytes(253))],
+        [user],
+        [user, (79, b"\x02\x01\x00\x01")],
+    ]
+    for number, body in enumerate(bodies):
+        yield encode_request(1, number, os.urandom(16), secret, body)
+    yield encode_request(4, len(bodies), os.urandom(16), secret, [user])
+
+
+def test_a_nas_cannot_end_the_connection_of_the_others(site: Site, private_folder: Path) -> None:
+    """A hostile NAS sends whatever the proxy lets through, and another NAS's login on that connection goes on."""
+    person = site.gate.person("laura")
+    secret = site.gate.secret
+    with (
+        site.proxy(private_folder) as proxy,
+        radclient(private_folder, proxy.port, secret.decode(), "laura") as login,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nas,
+    ):
+        question = person.question()
+        for packet in odd_packets(secret):
+            nas.sendto(packet, ("127.0.0.1", proxy.port))
+        for reason in ("attribute_type_zero", "too_many_attributes", "two_credentials", "no_password"):
+            wait_until(lambda reason=reason: reason in site.log(), 5, reason)
+        person.answer(question, "approved")
+        assert login.ends() == 0
+        assert proxy.program.output.count("tlsconnect: TLS connection") == 1
