@@ -16,25 +16,29 @@ from pushgate.build_radius import read_clients, warn_about
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
 from pushgate.sections.radius import RadiusSettings
-from pushgate.sections.radius_client import RadiusClient
+from pushgate.sections.radius_client import ClientBehaviour, RadiusClient
+from pushgate.sections.radsec import RadsecSettings
 from pushgate.settings import Settings
 from radius_server.presets import PRESETS
+from radius_server.radsec_connection import BREAKS
+from radius_server.radsec_log import ORDINARY
 from tests.support.project import ROOT, committed_files, log_events
 
 APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *APPLIANCES]
 README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
+PAGE_OF_ITS_OWN = ("first_factor", "radsec")
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
     """Give path and default of every key; positions in a list and free names are left out of the path.
 
-    First factors have a page of their own.
+    First factors and RadSec have pages of their own.
     """
     for name, field in model.model_fields.items():
         yield f"{above}{name}", shown_default(field)
-        for inner in () if name == "first_factor" else models_in(field.annotation):
+        for inner in () if name in PAGE_OF_ITS_OWN else models_in(field.annotation):
             yield from keys(inner, f"{above}{name}.")
 
 
@@ -44,7 +48,9 @@ def shown_default(field: FieldInfo) -> str:
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, Address):
-        return f"{value.host}:{value.port}"
+        return f"[{value.host}]:{value.port}" if ":" in value.host else f"{value.host}:{value.port}"
+    if isinstance(value, list) and any(isinstance(each, Address) for each in value):
+        return ", ".join(shown_default(FieldInfo(default=each)) for each in value)
     if isinstance(value, BaseModel):
         return ""
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
@@ -75,6 +81,27 @@ def test_every_setting_of_a_first_factor_is_documented(model: type[BaseModel]) -
     section = page.partition(f"\n## {kind}\n")[2].partition("\n## ")[0]
     documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", section, flags=re.MULTILINE)
     assert sorted(documented) == sorted(key for key in keys(model) if key[0] != "type")
+
+
+def test_every_setting_of_radsec_is_documented() -> None:
+    """An operator finds every key of RadSec, but for those of every client, in docs/radsec.md; its example is right."""
+    page = (ROOT / "docs" / "radsec.md").read_text().partition("\n## Certificates\n")[0]
+    documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", page, flags=re.MULTILINE)
+    of_every_client = {f"clients.{name}" for name, _ in keys(ClientBehaviour)}
+    wanted = [key for key in keys(RadsecSettings) if key[0] not in of_every_client]
+    assert sorted(documented) == sorted(wanted)
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert RadiusSettings.model_validate(yaml.safe_load(example)["radius"]).radsec is not None
+
+
+def test_every_end_of_a_connection_is_documented() -> None:
+    """An operator finds every reason for the end of a RadSec connection in docs/radsec.md."""
+    page = (ROOT / "docs" / "radsec.md").read_text()
+    section = page.partition("## What ends a connection")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE))))
+    assert documented == BREAKS | ORDINARY | {
+        *("connection_lost", "packet_incomplete", "client_does_not_read", "certificate_removed", "authority_removed"),
+    }
 
 
 def test_every_log_event_is_documented() -> None:

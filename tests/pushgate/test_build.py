@@ -1,5 +1,6 @@
 """Settings become running parts."""
 
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pushgate.clock import SystemClock
 from pushgate.errors import PushgateError
 from pushgate.settings import load_settings
 from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+from tests.support.radsec import Certificates
 
 PAM = "pam: {{socket: {folder}/pam.sock, services: {{sshd: , sudo: {{if_unreachable: accept}}}}}}\n"
 AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
@@ -62,6 +64,31 @@ async def test_an_authority_that_cannot_start_says_why(private_folder: Path) -> 
         with pytest.raises(PushgateError, match="open to others") as caught:
             await start(path, stack)
     assert caught.value.hint == f"chmod 700 {private_folder / 'authority'}"
+
+
+async def test_radsec_runs_beside_udp(private_folder: Path) -> None:
+    """An administrator who names radsec has it started and stopped with the rest, and reads its counters."""
+    certificates = Certificates(private_folder)
+    radsec = f"""\
+  radsec:
+    listen: ["127.0.0.1:0"]
+    certificate_file: {certificates.files.certificate}
+    key_file: {certificates.files.key}
+    client_ca_file: {certificates.files.client_ca}
+    clients: [{{{{name: branch, certificate_name: branch.example.org}}}}]
+"""
+    path = write_config(private_folder, PROVIDER, RADIUS + radsec, AUDIT)
+    async with AsyncExitStack() as stack:
+        parts = await start(path, stack)
+        status = status_of(parts)
+        assert parts.authenticator is not None
+        assert set(parts.authenticator.policy.rules) == {"vpn", "branch"}
+        [port] = status["radsec"]["ports"]
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+    assert status["radsec"] == {"ports": [port], "connections": 0, "opened": 0, "refused": {}, "closed": {}}
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
 
 
 async def test_the_status_says_what_runs(private_folder: Path) -> None:

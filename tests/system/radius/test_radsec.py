@@ -1,22 +1,28 @@
 """RadSec with the real radsecproxy, FreeRADIUS and openssl at the other end."""
 
 import os
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from radius_server.certificates import Mark, read_certificate
+from radius_server.tls import TlsFiles, load_tls
 from radius_server.wire import encode_request, verify_reply
 from tests.support.certificates import Issued
 from tests.support.freeradius_radsec import freeradius_radsec
 from tests.support.processes import wait_until
+from tests.support.project import ROOT
 from tests.support.radclient import ORIGIN, radclient
 from tests.support.radius_gate import RadiusGate
 from tests.support.radsec import SECRET, SERVER_NAME, Certificates, status
@@ -274,3 +280,44 @@ def test_a_nas_cannot_end_the_connection_of_the_others(site: Site, private_folde
         person.answer(question, "approved")
         assert login.ends() == 0
         assert proxy.program.output.count("tlsconnect: TLS connection") == 1
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """Return the blocks of docs/radsec.md in a language below a heading."""
+    section = (ROOT / "docs" / "radsec.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^```{language}\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_of_the_page_make_certificates(private_folder: Path) -> None:
+    """An administrator who copies the commands of docs/radsec.md has certificates that pushgate takes."""
+    [commands] = blocks("Certificates", "sh")
+    subprocess.run(["sh", "-e"], input=commands, text=True, cwd=private_folder, check=True, capture_output=True)
+    files = TlsFiles(*(private_folder / name for name in ("radius.pem", "radius.key", "ca.pem")))
+    context = load_tls(files, datetime.now(UTC)).context
+    own = private_folder / "proxy.pem"
+    client = ssl.create_default_context(cafile=str(files.client_ca))
+    client.load_cert_chain(own, private_folder / "proxy.key")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        accepting = pool.submit(context.wrap_socket, ours, server_side=True)
+        with client.wrap_socket(theirs, server_hostname="radius.example.org"), accepting.result() as accepted:
+            shown = read_certificate(accepted.getpeercert(binary_form=True) or b"")
+    assert Mark.of_name("proxy.branch.example") in shown.marks
+
+
+def test_the_proxys_configuration_of_the_page_is_read(private_folder: Path) -> None:
+    """An administrator who copies the configuration of docs/radsec.md has one that radsecproxy reads."""
+    [text] = blocks("radsecproxy beside the appliance", "")
+    certificates = Certificates(private_folder)
+    for name, path in {
+        "ca.pem": certificates.ca.path,
+        "proxy.pem": certificates.branch.certificate,
+        "proxy.key": certificates.branch.key,
+    }.items():
+        text = text.replace(f"/etc/radsecproxy/{name}", str(path))
+    path, text = private_folder / "radsecproxy.conf", text.replace("radius.example.org", "127.0.0.1")
+    path.write_text(text.replace("<shared secret of appliance and proxy>", "x" * 20))
+    done = subprocess.run(
+        ["radsecproxy", "-f", "-p", "-c", path], capture_output=True, text=True, timeout=10, check=False
+    )
+    assert (done.returncode, "error" in done.stderr.lower()) == (0, False), done.stderr
