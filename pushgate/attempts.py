@@ -1,4 +1,7 @@
-"""How often a person may be asked: places for pending logins, pushes that nobody approved, a rest after a denial."""
+"""How often a person may be asked: places for pending logins, pushes that nobody approved, a rest after a denial.
+
+A provider may know ``Alice`` and ``alice`` as one person, so here they are one: nobody gains tries by spelling.
+"""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
@@ -19,20 +22,23 @@ class Places:
         """Say why there is no place for one more login of this user; empty if there is one."""
         if self.count >= self.limit:
             return f"{self.limit} logins are pending"
-        return f"{self.per_user} logins of this user are pending" if self.taken[user] >= self.per_user else ""
+        if self.taken[user.casefold()] >= self.per_user:
+            return f"{self.per_user} logins of this user are pending"
+        return ""
 
     @contextmanager
     def taken_by(self, user: str) -> Iterator[None]:
         """Hold a place for the time of the block."""
+        person = user.casefold()
         self.count += 1
-        self.taken[user] += 1
+        self.taken[person] += 1
         try:
             yield
         finally:
             self.count -= 1
-            self.taken[user] -= 1
-            if not self.taken[user]:
-                del self.taken[user]
+            self.taken[person] -= 1
+            if not self.taken[person]:
+                del self.taken[person]
 
 
 class CoolDown:
@@ -62,7 +68,7 @@ class CoolDown:
     @staticmethod
     def key(login: Login) -> tuple[str, str, str, str | None]:
         """Name the login as the person saw it."""
-        return (login.service, login.host, login.user, login.origin.address)
+        return (login.service, login.host, login.user.casefold(), login.origin.address)
 
 
 class PushBudget:
@@ -77,18 +83,28 @@ class PushBudget:
 
     def is_spent(self, user: str) -> bool:
         """Whether this user has had as many pushes as may go unapproved within five minutes."""
-        pushed = self.pushed.get(user)
+        pushed = self.pushed.get(user.casefold())
         while pushed and pushed[0] <= self.clock.now() - self.SECONDS:
             pushed.popleft()
         return len(pushed or ()) >= self.per_user
 
     def take(self, user: str) -> None:
         """Count a push."""
-        self.pushed.setdefault(user, deque(maxlen=self.per_user)).append(self.clock.now())
-        self.pushed.move_to_end(user)
+        person = user.casefold()
+        self.pushed.setdefault(person, deque(maxlen=self.per_user)).append(self.clock.now())
+        self.pushed.move_to_end(person)
         if len(self.pushed) > self.LIMIT:
             self.pushed.popitem(last=False)
 
+    def give_back(self, user: str) -> None:
+        """Count one push less, because it reached nobody."""
+        pushed = self.pushed.get(user.casefold())
+        if pushed:
+            pushed.pop()
+        if not pushed:
+            # A flood of names that nobody has must not push out what is known of real ones.
+            self.pushed.pop(user.casefold(), None)
+
     def refund(self, user: str) -> None:
         """Forget the pushes of a user who has approved one: the person is there, and wants to get in."""
-        self.pushed.pop(user, None)
+        self.pushed.pop(user.casefold(), None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -12,35 +12,19 @@ from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.errors import where
+from pushgate.factors import Cancel, read_answer
 from pushgate.field import Field, read_field
 from pushgate.firstfactor.base import FirstFactor, PasswordRight, PasswordWrong
 from pushgate.login import Code, Login, Push, Secret
-from pushgate.outcome import Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
-from pushgate.policy import Policy, Rule, may_fail_open
+from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
+from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
 from pushgate.text import clean, is_clean_name
-from pushgate.waiting import CODE_TRIES, NOBODY_ASKED, Question, Waiting, begin_question, is_wrong_code
+from pushgate.verdict import Verdict, binds_place, judge
+from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
 from pushgate.words import Words
 
 log = structlog.get_logger()
-
-ACCEPTING = frozenset({Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN})
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found about a login, before it becomes a recorded decision."""
-
-    reason: Reason
-    detail: str = ""
-    factor: str = ""
-    """What opened the door."""
-    person: PasswordRight = field(default_factory=PasswordRight)
-
-    @property
-    def accept(self) -> bool:
-        """Only an approval, an exemption and the configured fail-open accept."""
-        return self.reason in ACCEPTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +131,11 @@ class Authenticator:
         if isinstance(typed, Reason):
             return Verdict(typed)
         factor = typed.factor or Push()
-        if isinstance(factor, Push) and factor.number is None:
-            if rule.number != "off" and conversation.shows_at_once and "number" in features:
-                factor = Push(draw_number=True)
-            elif rule.number == "required":
-                # Before the password is checked, or this answer would tell that it was right.
-                return Verdict(Reason.NUMBER_NEEDED)
+        if factor == Push() and conversation.shows_at_once and "number" in features:
+            factor = Push(draw_number=True)
+        if rule.number == "required" and not binds_place(factor):
+            # Before the password is checked, or this answer would tell that it was right.
+            return Verdict(Reason.NUMBER_NEEDED)
         person = PasswordRight()
         if first_factor is not None:
             checked = await self.check_password(first_factor, login, typed, rule, deadline)
@@ -186,27 +169,17 @@ class Authenticator:
 
     async def ask_person(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
         """Put the second factor to the test, all under one deadline."""
-        pushes = not isinstance(login.factor, Code)
-        outcome: Outcome
-        if not login.known:
-            outcome, refused = Failed(FailureKind.NOT_ENROLLED, asked=False), Reason.UNKNOWN_USER
-        elif pushes and self.guards.budget.is_spent(login.user):
-            outcome = Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many pushes that nobody approved")
-            refused = Reason.RATE_LIMITED
-        else:
-            outcome = await begin_question(self.provider, login, deadline)
-            refused = Reason(outcome.kind.value) if isinstance(outcome, Failed) else Reason.EXPIRED
-
+        outcome = await self.begin(login, deadline)
         if isinstance(outcome, NeedsCode):
             outcome = await self.ask_code(login, outcome, conversation, deadline)
         elif isinstance(outcome, Pending):
-            self.guards.budget.take(login.user)
-            outcome = await self.wait(
-                Question(self.provider, login, outcome.handle, outcome.number), conversation, deadline
-            )
-        elif pushes and isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED:
+            question = Question(self.provider, login, outcome.handle, outcome.number)
+            outcome = await self.wait(question, conversation, deadline)
+        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code):
+            refused = Reason.UNKNOWN_USER if not login.known else Reason(outcome.kind.value)
             log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
-            detail, outcome = outcome.detail, await self.wait(Question(self.provider, login), conversation, deadline)
+            detail = outcome.detail
+            outcome = await self.wait(pretend_to_ask(self.provider, login), conversation, deadline)
             if isinstance(outcome, Failed) and outcome.kind is FailureKind.EXPIRED:
                 return Verdict(refused, detail)
         if isinstance(outcome, Denied):
@@ -214,6 +187,22 @@ class Authenticator:
         if isinstance(outcome, Approved):
             self.guards.budget.refund(login.user)
         return judge(login, outcome, rule)
+
+    async def begin(self, login: Login, deadline: float) -> Outcome:
+        """Ask the person, unless there is nobody, or somebody who has been asked too often."""
+        if not login.known:
+            return Failed(FailureKind.NOT_ENROLLED, asked=False)
+        if isinstance(login.factor, Code):
+            return await begin_question(self.provider, login, deadline)
+        budget = self.guards.budget
+        if budget.is_spent(login.user):
+            return Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many pushes that nobody approved")
+        # Counted before it is sent, or many logins at the same moment would each find the budget unspent.
+        budget.take(login.user)
+        outcome = await begin_question(self.provider, login, deadline)
+        if isinstance(outcome, Failed) and not outcome.asked:
+            budget.give_back(login.user)
+        return outcome
 
     async def wait(self, question: Question, conversation: Conversation, deadline: float) -> Outcome:
         """Wait for a question to be answered."""
@@ -226,10 +215,15 @@ class Authenticator:
         try:
             async with self.clock.timeout_at(deadline):
                 for _ in range(CODE_TRIES):
-                    code = await conversation.ask(needed.prompt, echo=True)
-                    outcome = await question.submit(Secret(code.encode()), deadline)
+                    typed = await conversation.ask(needed.prompt, echo=True)
+                    answer = read_answer(typed)
+                    if isinstance(answer, Cancel):
+                        return Failed(FailureKind.GIVEN_UP, asked=True)
+                    # Here the provider knows what a code is: what does not look like one to us may still be one.
+                    code = answer.code if isinstance(answer, Code) else Secret(typed.encode())
+                    outcome = await question.submit(code, deadline)
                     if not is_wrong_code(outcome):
-                        return outcome
+                        return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome
             return Failed(FailureKind.BAD_CODE, asked=True)
         except CannotAsk:
             return Failed(FailureKind.PROTOCOL, asked=True, detail="this front end cannot ask for a code")
@@ -263,29 +257,3 @@ class Authenticator:
                 service=clean(login.service, 64),
             )
         return decision
-
-
-def judge(login: Login, outcome: Outcome, rule: Rule) -> Verdict:
-    """Turn what the provider said into a verdict; whatever is not an approval rejects."""
-    match outcome:
-        case Approved():
-            return Verdict(Reason.APPROVED, outcome.device, describe_factor(login, outcome))
-        case Denied():
-            return Verdict(Reason.DENIED, outcome.reason)
-        case Failed() if may_fail_open(rule, outcome):
-            return Verdict(Reason.FAIL_OPEN, outcome.detail, "fail_open")
-        case Failed() if isinstance(login.factor, Code) and outcome.kind in NOBODY_ASKED:
-            # In the same words as a wrong code of somebody who has codes.
-            return Verdict(Reason.BAD_CODE, f"{outcome.kind}: {outcome.detail}")
-        case Failed():
-            return Verdict(Reason(outcome.kind.value), outcome.detail)
-        case _:
-            return Verdict(Reason.PROTOCOL, "the provider answered neither yes nor no")
-
-
-def describe_factor(login: Login, approved: Approved) -> str:
-    """Name what opened the door, for the audit and for rules about reply attributes."""
-    if isinstance(login.factor, Code) or approved.device == "code":
-        return "code"
-    numbered = isinstance(login.factor, Push) and (login.factor.draw_number or login.factor.number is not None)
-    return "push+number" if numbered else "push"

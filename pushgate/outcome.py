@@ -33,6 +33,13 @@ class FailureKind(enum.StrEnum):
     """The provider could not be reached."""
 
 
+NOBODY_ASKED = frozenset({FailureKind.NOT_ENROLLED, FailureKind.LOCKED, FailureKind.RATE_LIMITED})
+"""Refusals of a provider that depend on who the person is: a stranger must not be able to tell them apart."""
+
+TYPED_CODE = "code"
+"""In place of a device: a code that was typed at the place of the login."""
+
+
 @dataclass(frozen=True, slots=True)
 class Handle:
     """A provider's name for one question; opaque to the core, never leaves the daemon."""
@@ -45,6 +52,7 @@ class Approved:
     """The person, or a right code, approved this very login."""
 
     device: str = ""
+    """Which device, as far as the provider tells; ``TYPED_CODE`` for none."""
 
 
 @dataclass(frozen=True, slots=True)

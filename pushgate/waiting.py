@@ -1,13 +1,25 @@
 """While a question is out: wait for the person under one deadline, hear what is typed, withdraw the question."""
 
 import asyncio
+import secrets
 from dataclasses import dataclass, replace
 
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.factors import Cancel, read_answer
-from pushgate.login import Code, Login, Secret
-from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
+from pushgate.login import Code, Login, Push, Secret
+from pushgate.outcome import (
+    NOBODY_ASKED,
+    TYPED_CODE,
+    Approved,
+    Denied,
+    Failed,
+    FailureKind,
+    Handle,
+    NeedsCode,
+    Outcome,
+    Pending,
+)
 from pushgate.providers.base import Provider
 from pushgate.tasks import finish
 from pushgate.words import Words
@@ -15,8 +27,7 @@ from pushgate.words import Words
 LAST_LOOK_SECONDS = 0.5
 """What a provider may take after the deadline for its last look at the session."""
 CODE_TRIES = 3
-NOBODY_ASKED = frozenset({FailureKind.NOT_ENROLLED, FailureKind.LOCKED, FailureKind.RATE_LIMITED})
-"""Refusals of a provider that depend on who the person is: a stranger must not be able to tell them apart."""
+Answer = Approved | Denied | Failed
 NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
 
 
@@ -33,7 +44,7 @@ class Question:
     handle: Handle | None = None
     number: str = ""
 
-    async def wait(self, deadline: float, clock: Clock) -> Approved | Denied | Failed:
+    async def wait(self, deadline: float, clock: Clock) -> Answer:
         """Wait for the person's answer on the device."""
         if self.handle is not None:
             return await self.provider.wait(self.handle, deadline)
@@ -42,14 +53,24 @@ class Question:
 
     async def submit(self, code: Secret, deadline: float) -> Outcome:
         """Check a code that was typed meanwhile."""
-        if self.handle is not None:
-            return await self.provider.submit(self.handle, code.value.decode("ascii"), deadline)
-        return await self.provider.begin(replace(self.login, factor=Code(code)), deadline)
+        if not code.value.isascii():
+            return Failed(FailureKind.BAD_CODE, asked=True)
+        if self.handle is None:
+            outcome = await self.provider.begin(replace(self.login, factor=Code(code)), deadline)
+        else:
+            outcome = await self.provider.submit(self.handle, code.value.decode("ascii"), deadline)
+        return Approved(device=TYPED_CODE) if isinstance(outcome, Approved) else outcome
 
     async def withdraw(self) -> None:
         """Take the question back, to the end even if we are cancelled again; bounded by the provider."""
         if self.handle is not None:
             await finish(asyncio.create_task(self.provider.cancel(self.handle)))
+
+
+def pretend_to_ask(provider: Provider, login: Login) -> Question:
+    """Make a question that looks like one that is out; with a number, if the real one would have one to show."""
+    drawn = isinstance(login.factor, Push) and login.factor.draw_number
+    return Question(provider, login, number=f"{secrets.randbelow(100):02}" if drawn else "")
 
 
 async def begin_question(provider: Provider, login: Login, deadline: float) -> Outcome:
@@ -95,52 +116,77 @@ class Waiting:
             outcome = NO_ANSWER
         finally:
             # An approval that comes while we leave is one that nobody waits for: it opens nothing.
-            answered = answer.done() and outcome is not None and not answer.cancelled() and answer.result() is outcome
+            answered = has_said(answer, outcome)
             answer.cancel()
             await finish(answer)
             if not (answered and isinstance(outcome, Approved | Denied)):
                 await self.question.withdraw()
-        return outcome
+        if not isinstance(outcome, Failed):
+            return outcome
+        await self.level(outcome)
+        # From here on nothing fails open: the person has been asked, or it shall look so.
+        return replace(outcome, asked=True)
 
-    async def converse(self, answer: "asyncio.Task[Approved | Denied | Failed]") -> Outcome:
+    async def level(self, failure: Failed) -> None:
+        """Let an ignored question end at the same moment whether there was somebody to ask or not.
+
+        The last look at a session and its withdrawal take time that a question without one does not need.
+        """
+        if failure.kind is FailureKind.EXPIRED and self.clock.now() >= self.deadline:
+            await self.clock.sleep(max(0.0, self.deadline + LAST_LOOK_SECONDS - self.clock.now()))
+
+    async def converse(self, answer: "asyncio.Task[Answer]") -> Outcome:
         """Wait for the device; whenever the front end must speak, let it ask, and hear what was typed."""
-        prompt = self.words.question(self.question.number)
+        question = prompt = self.words.question(self.question.number)
         while not await self.answered(answer):
             try:
                 typed = read_answer(await self.conversation.ask(prompt, echo=True))
             except CannotAsk:
                 return NO_ANSWER
-            match typed:
-                case Cancel():
-                    return Failed(FailureKind.GIVEN_UP, asked=True)
-                case Code():
-                    outcome = await self.question.submit(typed.code, self.deadline)
-                    if not is_wrong_code(outcome):
-                        return outcome
-                    self.wrong_codes += 1
-                    if self.wrong_codes == CODE_TRIES:
-                        return Failed(FailureKind.BAD_CODE, asked=True)
-                    prompt = self.words.wrong_code_again
-                case _:
-                    prompt = self.words.question(self.question.number)
+            if isinstance(typed, Cancel):
+                return Failed(FailureKind.GIVEN_UP, asked=True)
+            prompt = question
+            # What was answered on the device while the question was open comes before any code: a denial above all.
+            if isinstance(typed, Code) and not answer.done():
+                outcome = await self.question.submit(typed.code, self.deadline)
+                if not is_wrong_code(outcome):
+                    return outcome
+                self.wrong_codes += 1
+                if self.wrong_codes == CODE_TRIES:
+                    return Failed(FailureKind.BAD_CODE, asked=True)
+                prompt = self.words.again(question)
         return answer.result()
 
-    async def answered(self, answer: "asyncio.Task[Approved | Denied | Failed]") -> bool:
+    async def answered(self, answer: "asyncio.Task[Answer]") -> bool:
         """Wait for the device until the front end must speak; whether the device came first."""
         while True:
-            reply_by = self.conversation.reply_by
-            if reply_by is None:
+            speak_by = self.speak_by()
+            if speak_by is None:
                 await asyncio.shield(answer)
                 return True
             try:
-                async with self.clock.timeout_at(reply_by):
+                async with self.clock.timeout_at(speak_by):
                     await asyncio.shield(answer)
                 return True
             except TimeoutError:
                 # Another packet of the same login may have come meanwhile: then there is more time.
-                now_by = self.conversation.reply_by
-                if now_by is None or now_by <= self.clock.now():
+                speak_by = self.speak_by()
+                if speak_by is not None and speak_by <= self.clock.now():
                     return answer.done()
+
+    def speak_by(self) -> float | None:
+        """Return when the front end must say something; where that can only be a no, after the last look."""
+        reply_by = self.conversation.reply_by
+        if reply_by is None or self.conversation.can_ask:
+            return reply_by
+        return reply_by + LAST_LOOK_SECONDS
+
+
+def has_said(answer: "asyncio.Task[Answer]", outcome: Outcome | None) -> bool:
+    """Whether this outcome is what the device answered."""
+    if outcome is None or not answer.done() or answer.cancelled() or answer.exception() is not None:
+        return False
+    return answer.result() is outcome
 
 
 def is_wrong_code(outcome: Outcome) -> bool:

@@ -30,7 +30,6 @@ class Words:
     push_sent: str = "Approval requested. Please answer in your browser or terminal."
     push_or_code: str = "Approve on your device, then press Enter, or type a code"
     number_or_code: str = "Type {number} on your device to approve, then press Enter, or type a code"
-    wrong_code_again: str = "Wrong code. Approve on your device, then press Enter, or type a code"
 
     def message(self, reason: Reason) -> str:
         """Return what the person is told about a decision; most reasons are the administrator's business alone."""
@@ -53,3 +52,7 @@ class Words:
     def question(self, number: str) -> str:
         """Return what a person is asked at the place of the login while the device rings."""
         return self.number_or_code.replace(NUMBER_PLACE, number) if number else self.push_or_code
+
+    def again(self, question: str) -> str:
+        """Return what a person is asked after a wrong code: the same, so that a number stays in sight."""
+        return f"{self.wrong_code}. {question}"

@@ -38,7 +38,7 @@ class TextSettings(Section):
     no_answer: Text = Field(DEFAULTS.no_answer, description="Also for people who could not be asked.")
     rejected: Text = DEFAULTS.rejected
     given_up: Text = DEFAULTS.given_up
-    wrong_code: Text = DEFAULTS.wrong_code
+    wrong_code: Text = Field(DEFAULTS.wrong_code, description="Also in front of the challenge that follows.")
     field_form: Text = Field(DEFAULTS.field_form, description="How to fill the field in where there is no password.")
     password_form: Text = Field(DEFAULTS.password_form, description="How to write a password that ends like a code.")
     number_form: Text = Field(DEFAULTS.number_form, description="How to add the number that is required.")
@@ -47,7 +47,6 @@ class TextSettings(Section):
     number_or_code: Annotated[Text, AfterValidator(holds_number)] = Field(
         DEFAULTS.number_or_code, description="The challenge with a number; {number} stands for it."
     )
-    wrong_code_again: Text = Field(DEFAULTS.wrong_code_again, description="The challenge after a wrong code.")
 
     def words(self) -> Words:
         """Return the texts as the core takes them."""

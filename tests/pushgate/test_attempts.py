@@ -1,6 +1,8 @@
 """The pause after a denial, and the pushes that nobody approves."""
 
-from pushgate.attempts import CoolDown, PushBudget
+import pytest
+
+from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.clock import FakeClock
 from pushgate.login import Origin, OriginSource
 from tests.support.core import make_login
@@ -60,3 +62,41 @@ def test_the_table_of_pushes_is_bounded() -> None:
     for number in range(PushBudget.LIMIT + 5):
         budget.take(str(number))
     assert len(budget.pushed) == PushBudget.LIMIT
+
+
+def test_a_push_that_reached_nobody_is_given_back() -> None:
+    """A person whose provider was unreachable has lost no push, and a name that nobody has leaves nothing behind."""
+    budget = PushBudget(FakeClock(), per_user=2)
+    budget.take("alice")
+    budget.take("alice")
+    budget.give_back("alice")
+    assert not budget.is_spent("alice")
+    budget.give_back("alice")
+    budget.give_back("alice")
+    assert budget.pushed == {}
+
+
+def test_spelling_gains_nothing() -> None:
+    """An attacker who varies the case of a name gets no more pushes, places or tries than with one spelling."""
+    clock = FakeClock()
+    budget, cool_down, places = PushBudget(clock, per_user=1), CoolDown(clock), Places(10, per_user=1)
+    budget.take("alice")
+    cool_down.note_denial(make_login())
+    with places.taken_by("alice"):
+        assert (budget.is_spent("ALICE"), cool_down.holds(make_login(user="Alice"))) == (True, True)
+        assert places.refusal("aLICE") == "1 logins of this user are pending"
+    assert (places.refusal("aLICE"), places.taken) == ("", {})
+    budget.refund("Alice")
+    assert not budget.is_spent("alice")
+
+
+def test_places() -> None:
+    """Places are counted in all and by user, and come back also from a login that breaks."""
+    places = Places(2, per_user=1)
+    with places.taken_by("alice"):
+        assert (places.refusal("alice"), places.refusal("bob")) == ("1 logins of this user are pending", "")
+        with places.taken_by("bob"):
+            assert places.refusal("carol") == "2 logins are pending"
+    with pytest.raises(RuntimeError), places.taken_by("alice"):
+        raise RuntimeError
+    assert (places.count, places.taken) == (0, {})

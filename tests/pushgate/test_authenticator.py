@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from pushgate.decision import Reason
-from pushgate.login import Origin, OriginSource, Secret
-from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Pending
+from pushgate.login import Code, Origin, OriginSource, Secret
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
+from pushgate.policy import Policy
 from pushgate.words import WAITS_AS_IF_IGNORED
 from tests.support.core import Core, RecordingConversation, make_login
 
@@ -44,7 +45,7 @@ async def test_an_ignored_push_denies_at_the_deadline_and_is_withdrawn() -> None
     login = core.start(make_login())
     await core.clock.advance(59.9)
     assert not login.done()
-    await core.clock.advance(0.2)
+    await core.clock.advance(0.7)
     assert (await login).reason is Reason.EXPIRED
     assert core.provider.calls[-1] == "cancel s1"
 
@@ -53,7 +54,7 @@ async def test_reply_by_of_the_front_end_shortens_the_deadline() -> None:
     """A front end that must answer after 28 seconds gets its answer then."""
     core = Core()
     login = core.start(make_login(), RecordingConversation(reply_by=core.clock.now() + 28))
-    await core.clock.advance(28.1)
+    await core.clock.advance(28.6)
     assert (await login).reason is Reason.EXPIRED
 
 
@@ -136,7 +137,7 @@ async def test_an_unknown_account_takes_as_long_as_an_ignored_push_and_asks_nobo
     login = core.start(make_login(known=False))
     await core.clock.advance(59.9)
     assert not login.done()
-    await core.clock.advance(0.2)
+    await core.clock.advance(0.7)
     assert (await login).reason is Reason.UNKNOWN_USER
     assert core.provider.calls == []
 
@@ -148,7 +149,7 @@ async def test_what_only_enrolled_people_cause_takes_as_long_as_an_ignored_push(
     login = core.start(make_login())
     await core.clock.advance(59.9)
     assert not login.done()
-    await core.clock.advance(0.2)
+    await core.clock.advance(0.7)
     decision = await login
     assert (decision.reason.value, decision.message) == (kind.value, "Nobody answered in time")
 
@@ -360,3 +361,57 @@ async def test_the_person_is_told_once_the_push_is_out() -> None:
     await core.settle()
     assert len(conversation.told) == 1
     login.cancel()
+
+
+async def test_many_logins_at_once_get_no_more_pushes_than_one_after_the_other() -> None:
+    """An attacker who starts all logins at the same moment does not get past the budget of pushes."""
+    core = Core(budget=2)
+    core.provider.begin_seconds = 1
+    logins = [core.start(make_login(user=name)) for name in ("alice", "Alice", "ALICE", "alice", "alicE")]
+    await core.clock.advance(2)
+    assert core.provider.begun() == 2
+    await core.clock.advance(61)
+    reasons = [(await login).reason for login in logins]
+    assert sorted(reasons) == [Reason.EXPIRED] * 2 + [Reason.RATE_LIMITED] * 3
+
+
+@pytest.mark.parametrize("outcome", [Failed(FailureKind.UNAVAILABLE, asked=False), Failed(FailureKind.CONFIG, False)])
+async def test_an_outage_costs_no_push(outcome: Failed) -> None:
+    """A person who tries again and again while the provider is down is asked when it is back."""
+    core = Core(outcome, budget=1)
+    for _ in range(3):
+        await core.start(make_login())
+    core.provider.begin_with = Approved()
+    assert (await core.start(make_login())).accept
+
+
+@pytest.mark.parametrize("outcome", [Failed(FailureKind.UNAVAILABLE, asked=True), NeedsCode(Handle("s1"), "Code: ")])
+async def test_what_may_have_reached_the_person_counts(outcome: Outcome) -> None:
+    """A push that perhaps arrived, and a text message with a code, count like any push that nobody approved."""
+    core = Core(outcome, budget=1)
+    await core.start(make_login())
+    again = core.start(make_login())
+    await core.clock.advance(61)
+    assert (await again).reason is Reason.RATE_LIMITED
+    assert core.provider.begun() == 1
+
+
+async def test_a_code_still_works_when_the_budget_is_spent() -> None:
+    """A person whom an attacker has used up the pushes of gets in by a code."""
+    core = Core(lambda login: Approved("code") if isinstance(login.factor, Code) else ASKED, budget=1)
+    ignored = core.start(make_login())
+    await core.clock.advance(61)
+    await ignored
+    decision = await core.start(make_login(service="vpn", secret=Secret(b"123456")))
+    assert (decision.accept, decision.factor) == (True, "code")
+
+
+async def test_other_rules_hold_for_new_logins() -> None:
+    """A pending login goes on when the rules are exchanged; the next one goes by the new ones."""
+    core = Core()
+    pending = core.start(make_login())
+    await core.settle()
+    core.authenticator.replace_rules(Policy({}), {}, core.authenticator.words)
+    assert (await core.start(make_login())).reason is Reason.NOT_PERMITTED
+    core.provider.answer("s1", Approved())
+    assert (await pending).accept

@@ -21,3 +21,19 @@ def test_failing_open_needs_all_three(kind: FailureKind, asked: bool, configured
     """Only an unreachable provider that asked nobody, on a service so configured, fails open."""
     expected = configured and not asked and kind is FailureKind.UNAVAILABLE
     assert may_fail_open(Rule(configured), Failed(kind, asked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "user", "groups", "exempt"),
+    [
+        (Rule(), "alice", {"staff"}, False),
+        (Rule(exempt_users=frozenset({"probe"})), "probe", set(), True),
+        (Rule(exempt_users=frozenset({"probe"})), "Probe", set(), False),
+        (Rule(exempt_groups=frozenset({"robots", "probes"})), "alice", {"staff", "robots"}, True),
+        (Rule(exempt_groups=frozenset({"robots"})), "robots", set(), False),
+        (Rule(exempt_groups=frozenset({""})), "alice", set(), False),
+    ],
+)
+def test_exemptions(rule: Rule, user: str, groups: set[str], exempt: bool) -> None:
+    """Only a person who is named, or in a group that is named, needs no second factor."""
+    assert rule.exempts(user, groups) == exempt
