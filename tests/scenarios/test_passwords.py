@@ -9,7 +9,6 @@ from pushgate.outcome import Approved, Failed, FailureKind
 from pushgate.policy import Policy, Rule
 from tests.support.core import Core, make_login
 
-
 RIGHT = PasswordRight()
 PLAIN = Rule()
 
