@@ -26,6 +26,8 @@ from pushgate.words import Words
 
 log = structlog.get_logger()
 
+LOOK_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Guards:
@@ -76,6 +78,10 @@ class Authenticator:
         """Decide and record a login for which nobody has to be asked and nothing has to be waited for."""
         verdict = self.look_at(login)
         return None if verdict is None else self.conclude(login, verdict, self.clock.now())
+
+    async def provider_works(self) -> bool:
+        """Whether anybody could be asked now; never raises."""
+        return bool(await self.provider.features(self.clock.now() + LOOK_SECONDS))
 
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Decide one login and record the decision.

@@ -17,7 +17,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 REMEMBERED_ADDRESSES = 4096
 """Addresses whose text is parsed once; the same few NASes and people come again and again."""
 
-COMMON = ("secret", "message_authenticator", "limit_proxy_state", "status_server")
+COMMON = ("secret", "message_authenticator", "limit_proxy_state", "status_server", "reflects_backend")
 """What decides about a packet before its NAS-Identifier is believed: clients of one network have it in common."""
 
 Mode = Literal["direct", "hybrid", "challenge"]
@@ -48,6 +48,8 @@ class Client:
     message_authenticator: MessageAuthenticatorMode = "auto"
     limit_proxy_state: bool = True
     status_server: bool = True
+    reflects_backend: bool = False
+    """Answer no probe while nobody can be asked."""
     preset: Preset = GENERIC
     mode: Mode = "direct"
     """direct: hold the login until its answer. hybrid: hold it as long as the NAS waits, then ask. challenge: ask."""

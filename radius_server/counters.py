@@ -117,6 +117,7 @@ DROP_HINTS = {
     "unknown_client": "name this address under radius.clients, if it is an appliance of yours",
     "wrong_message_authenticator": "the shared secret of the appliance and the one configured here differ",
     "message_authenticator_missing": "let the appliance send Message-Authenticator, or set message_authenticator",
+    "backend_down": "the provider cannot be reached; status_server: reflect_backend leaves probes unanswered meanwhile",
     "unknown_nas_identifier": "name it as nas_identifier of a client, or add a client of the network without one",
     "proxy_state_unsigned": "let the proxy send Message-Authenticator, or set limit_proxy_state: false",
 }

@@ -53,6 +53,9 @@ class Core(Protocol):
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Decide; a cancelled call withdraws its question and re-raises."""
 
+    async def provider_works(self) -> bool:
+        """Whether anybody could be asked now; never raises."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeskOptions:

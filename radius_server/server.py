@@ -13,6 +13,7 @@ from typing import Protocol
 from pushgate.clock import Clock
 from pushgate.errors import BadMessageError, PushgateError
 from radius_server.accounting import AccountingResponder
+from radius_server.backend import BackendWatch
 from radius_server.clients import Client, ClientTable, plain_address
 from radius_server.counters import Counters, DropLog
 from radius_server.desk import Core, Desk, DeskOptions
@@ -81,6 +82,7 @@ class RadiusServer:
         self.status = StatusResponder()
         self.desk = Desk(options.desk, core, clock, self.counters, self.drops)
         self.duplicates: DuplicateTable[Exchange] = DuplicateTable(2 * options.desk.max_pending + RECENT_REPLIES)
+        self.backend = BackendWatch(core.provider_works, clock)
         self.signers = LearnedSigners(options.state_folder)
         self.accounting = AccountingResponder(self.status, self.drops, clock)
         self.sockets: list[UdpSocket] = []
@@ -123,6 +125,7 @@ class RadiusServer:
         for sock in self.accounting_sockets:
             loop.add_reader(sock.fileno(), self.drain, sock, self.accounting.receive)
         self.ticking = asyncio.create_task(self.tick())
+        self.backend.start()
 
     async def stop(self) -> None:
         """Stop reading, withdraw what is pending and send nothing, so that NASes ask their next server."""
@@ -135,6 +138,7 @@ class RadiusServer:
         if self.ticking is not None:
             self.ticking.cancel()
             await asyncio.gather(self.ticking, return_exceptions=True)
+        await self.backend.stop()
         await self.desk.stop()
         self.signers.save_if_changed()
 
@@ -212,6 +216,10 @@ class RadiusServer:
         self.counters.status_requests += 1
         if not client.status_server:
             self.drops.drop(client.name, "status_server_off", now)
+            return
+        self.backend.wanted = self.backend.wanted or client.reflects_backend
+        if client.reflects_backend and not self.backend.works:
+            self.drops.drop(client.name, "backend_down", now)
             return
         reply = self.status.answer(request.packet, client, now)
         if reply is None:

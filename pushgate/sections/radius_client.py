@@ -79,7 +79,7 @@ class ClientBehaviour(Section):
 
     name: Name
     group: Name | None = None
-    status_server: bool = True
+    status_server: bool | Literal["reflect_backend"] = True
 
     preset: PresetName = "generic"
     mode: Literal["direct", "hybrid", "challenge"] | None = None

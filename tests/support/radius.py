@@ -157,10 +157,15 @@ class ScriptedCore:
         self.answers: list[asyncio.Future[Decision]] = []
         self.withdrawn: list[int] = []
         self.at_once: Decision | None = None
+        self.works = True
 
     def decide_at_once(self, login: Login) -> Decision | None:
         """Leave every login to the test, unless it has said otherwise."""
         return self.at_once
+
+    async def provider_works(self) -> bool:
+        """Do as the test says."""
+        return self.works
 
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Wait for the test, or for being cancelled."""

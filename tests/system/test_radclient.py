@@ -37,6 +37,10 @@ class Core:
         """Leave it to the person."""
         return None
 
+    async def provider_works(self) -> bool:
+        """Say that people can be asked."""
+        return True
+
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Ask the person."""
         self.logins.append(login)
