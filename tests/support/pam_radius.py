@@ -28,9 +28,11 @@ def pam_login(
         seconds: How long the module waits for one answer.
         typed: The password, if one is asked for.
     """
-    with _pamtester(gate, folder, user, *options, seconds=seconds) as (command, environment):
-        with running(command, folder / "pamtester.log", typed=typed, environment=environment) as program:
-            yield program
+    with (
+        _pamtester(gate, folder, user, *options, seconds=seconds) as (command, environment),
+        running(command, folder / "pamtester.log", typed=typed, environment=environment) as program,
+    ):
+        yield program
 
 
 @contextmanager
@@ -44,9 +46,11 @@ def pam_dialogue(gate: RadiusGate, folder: Path, user: str, *options: str, sourc
         options: Of the module.
         source: The address of loopback from which the module asks, which tells the gate's clients apart.
     """
-    with _pamtester(gate, folder, user, *options, source=source) as (command, environment):
-        with terminal(command, folder / "pamtester.log", environment=environment) as shown:
-            yield shown
+    with (
+        _pamtester(gate, folder, user, *options, source=source) as (command, environment),
+        terminal(command, folder, environment=environment) as shown,
+    ):
+        yield shown
 
 
 @contextmanager
