@@ -138,7 +138,8 @@ class Waiting:
     async def converse(self, answer: "asyncio.Task[Answer]") -> Outcome:
         """Wait for the device; whenever the front end must speak, let it ask, and hear what was typed."""
         question = prompt = self.words.question(self.question.number)
-        while not await self.answered(answer):
+        # A person who has mistyped a code is told at once.
+        while not (answer.done() if prompt != question and self.conversation.can_ask else await self.answered(answer)):
             try:
                 typed = read_answer(await self.conversation.ask(prompt, echo=True))
             except CannotAsk:
