@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
-from radius_server.eap_login import EapQuestion
 from radius_server.link import Exchange
 from radius_server.replies import ChallengeText
 from radius_server.states import GRACE, Asker, StateTable
@@ -17,8 +17,25 @@ CHALLENGE_SECONDS = 60.0
 """How long the person may think about a challenge; the NAS is told as Session-Timeout."""
 CHALLENGE_HOLD = 5.0
 """In mode challenge: how long an answer is held before the next challenge, as the NAS may do nothing else meanwhile."""
+MAX_WAITING = 16
+"""Packets that wait for one login. A NAS that asks again under a new Identifier has given its earlier packets up."""
 
 SendChallenge = Callable[[Exchange, ChallengeText], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenChallenge:
+    """A challenge that is out."""
+
+    prompt: str
+    echo: bool
+    state: bytes = field(repr=False)
+    until: float
+    typed: "asyncio.Future[str]" = field(repr=False)
+
+    def text(self, now: float) -> ChallengeText:
+        """Return what a NAS is to show from now on."""
+        return ChallengeText(self.prompt, self.state, max(1, int(self.until - now)), self.echo)
 
 
 class RadiusConversation(Conversation):
@@ -32,7 +49,7 @@ class RadiusConversation(Conversation):
         self,
         asker: Asker,
         first: Exchange,
-        states: "StateTable[RadiusConversation | EapQuestion]",
+        states: "StateTable[RadiusConversation]",
         send: SendChallenge,
         ends: float,
         clock: Clock,
@@ -52,9 +69,10 @@ class RadiusConversation(Conversation):
         self.eap = first.eap_identifier is not None
         self.waiting = [first]
         self.rounds_left = self.rounds()
-        self.typed: asyncio.Future[str] | None = None
-        self.shown: ChallengeText | None = None
+        self.challenge: OpenChallenge | None = None
         self.task: asyncio.Task[None] | None = None
+        self.over = False
+        """Nobody waits for it any more, and it is about to end: too late to join."""
         self.speak_at = first.received if self.client.mode == "challenge" and self.rounds_left else None
 
     def rounds(self) -> int:
@@ -97,42 +115,53 @@ class RadiusConversation(Conversation):
         state = self.states.put(self.asker, self, now, seconds)
         if state is None:
             raise CannotAsk("too many challenges are open")
-        self.typed = asyncio.get_running_loop().create_future()
-        self.shown = ChallengeText(prompt, state, int(seconds), echo)
+        typed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.challenge = OpenChallenge(prompt, echo, state, now + seconds, typed)
         waiting, self.waiting = self.waiting, []
         for exchange in waiting:
-            self.send(exchange, self.shown)
+            self.send(exchange, self.challenge.text(now))
         try:
             async with self.clock.timeout_at(now + seconds + GRACE):
-                return await self.typed
+                return await typed
         except TimeoutError:
             raise CannotAsk("the challenge was not answered") from None
         finally:
-            self.typed = self.shown = None
+            self.challenge = None
             self.states.drop(state)
 
     def hear(self, exchange: Exchange, text: str) -> None:
         """Take the answer to the open challenge; its packet waits from now on."""
-        held = min(exchange.reply_by, exchange.received + CHALLENGE_HOLD)
-        self.speak_at = held if self.client.mode == "challenge" else None
         self.waiting.append(exchange)
-        if self.typed is not None and not self.typed.done():
-            self.typed.set_result(text)
+        self.speak_at = None
+        if self.client.mode == "challenge" and self.can_ask:
+            self.speak_at = min(exchange.reply_by, exchange.received + CHALLENGE_HOLD)
+        if self.challenge is not None and not self.challenge.typed.done():
+            self.challenge.typed.set_result(text)
+        self.challenge = None
 
     def join(self, exchange: Exchange) -> None:
         """Let one more packet wait for the same login; an open challenge is shown again."""
-        if self.shown is not None:
-            self.send(exchange, self.shown)
-        else:
-            self.waiting.append(exchange)
+        if self.challenge is not None:
+            self.send(exchange, self.challenge.text(self.clock.now()))
+            return
+        self.waiting.append(exchange)
+        if len(self.waiting) > MAX_WAITING:
+            oldest = self.waiting.pop(0)
+            oldest.table.forget(oldest.entry)
 
     def is_alone(self, exchange: Exchange) -> bool:
         """Whether nothing but this packet keeps the login going."""
-        return self.waiting == [exchange] and self.typed is None
+        return self.waiting == [exchange]
 
     def leave(self, exchange: Exchange, why: str) -> None:
         """Take a packet out that its NAS has given up; the login ends when nobody waits for it any more."""
         if exchange in self.waiting:
             self.waiting.remove(exchange)
-            if not self.waiting and self.typed is None and self.task is not None:
-                self.task.cancel(why)
+            if not self.waiting:
+                self.end(why)
+
+    def end(self, why: str) -> None:
+        """Give the login up: its question is withdrawn."""
+        self.over = True
+        if self.task is not None:
+            self.task.cancel(why)

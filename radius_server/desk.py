@@ -8,7 +8,6 @@ login asks the core and replies to every packet that waits for it.
 import asyncio
 import functools
 import secrets
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,23 +22,21 @@ from radius_server.conversation import RadiusConversation
 from radius_server.counters import Counters, DropLog
 from radius_server.duplicates import DuplicateTable, Fresh, Full, Repeated
 from radius_server.eap import EAP_GTC
-from radius_server.eap_login import OUT_OF_TURN, EapQuestion, next_question, read_eap
-from radius_server.limits import Slots
+from radius_server.eap_login import EapQuestion, EapTurns, read_eap, refuse_turn
+from radius_server.floor import Floor
+from radius_server.limits import OVERLOADED, Slots
 from radius_server.link import Exchange, Link, Request, Waiter
 from radius_server.outbox import Outbox
-from radius_server.replies import REJECT_FLOOR, takes_its_time
+from radius_server.replies import takes_its_time
 from radius_server.requests import RequestReader, read_login, refusal_of
 from radius_server.schemes import Refusal, refuse_scheme
-from radius_server.states import StateTable
+from radius_server.states import UNKNOWN_STATE, Asker, StateTable
 from radius_server.timing import Rhythms, note_arrival
 from radius_server.wire import EAP_MESSAGE, STATE
 
 NAS_MOVED_ON = "the NAS sent another request under its identifier"
 NAS_SILENT = "the NAS has stopped asking"
-EAP_SECONDS = 60.0
-
-OVERLOADED = Refusal("overloaded", "raise max_pending, or find out who sends so many logins", "Too many logins")
-UNKNOWN_STATE = Refusal("unknown_state", "challenge not known here: too late, answered, or from before a restart")
+EAP_BROKEN_OFF = "the EAP conversation was broken off"
 
 log = structlog.get_logger()
 
@@ -78,11 +75,13 @@ class Desk:
         self.options, self.core, self.clock, self.counters, self.drops = options, core, clock, counters, drops
         self.rhythms = Rhythms(options.answer_within)
         self.outbox = Outbox(clock, counters, drops, self.rhythms)
-        self.states: StateTable[RadiusConversation | EapQuestion] = StateTable(2 * options.max_pending)
+        # As many as there can be logins, of which each has one at most.
+        self.states = StateTable[RadiusConversation](options.max_pending, options.max_pending)
+        self.eap = EapTurns(StateTable(4 * options.max_pending, options.max_pending), self.outbox)
         self.joinable: dict[bytes, RadiusConversation] = {}
-        # Apart, because whoever can send a packet can cause rejects: they must not take the place of logins.
         self.logins = Slots(options.max_pending, options.max_pending_per_client)
         self.rejects = Slots(options.max_pending, options.max_pending_per_client)
+        self.floor = Floor(self.rejects, self.outbox, clock)
         self.watched: set[Exchange] = set()
 
     def receive(self, link: Link, table: DuplicateTable[Exchange], request: Request, now: float) -> None:
@@ -101,7 +100,10 @@ class Desk:
                 exchange = Exchange(link, table, request, fresh.entry, now, now + patience, [now])
                 fresh.entry.waiting = exchange
                 old = fresh.displaced.waiting if fresh.displaced else None
-                self.see_to(exchange, old.waiter if old and old.waiter and old.waiter.is_alone(old) else None)
+                try:
+                    self.see_to(exchange, old.waiter if old and old.waiter and old.waiter.is_alone(old) else None)
+                except Exception as error:  # noqa: BLE001 - one packet must not cost the rest of its batch
+                    self.let_go(exchange, error)
                 if old is not None:
                     # Only now: a new packet of the same login has joined its pending question, which so stays alive.
                     self.counters.conflicts += 1
@@ -131,10 +133,17 @@ class Desk:
         if isinstance(found, Login):
             found = self.begin(exchange, found, leaving)
         if isinstance(found, Refusal):
-            self.refuse(exchange, found)
+            self.drops.note_refusal(exchange.client.name, found, exchange.received)
+            self.floor.reply(exchange, found)
+
+    def let_go(self, exchange: Exchange, error: Exception) -> None:
+        """Drop a request at which we failed: its NAS asks again, or the next server."""
+        exchange.table.forget(exchange.entry)
+        if self.drops.lines.allows(exchange.client.name, "crash", exchange.received):
+            log.error("radius_request_crashed", error=type(error).__name__, where=where(error))
 
     def read(self, exchange: Exchange) -> Login | Refusal | None:
-        """Return the login of a request, or why it is none; None for an answer that was handed on.
+        """Return the login of a request, or why it is none; None if it has been seen to.
 
         Raises:
             BadMessageError: something in it has not the form that it must have.
@@ -143,24 +152,24 @@ class Desk:
         states = packet.values(STATE)
         if len(states) > 1:
             return Refusal("two_states")
+        state = states[0] if states else None
         reader = RequestReader(exchange.request)
         if client.eap_gtc and packet.has(EAP_MESSAGE):
-            return self.read_eap(exchange, reader, states)
+            return self.read_eap(exchange, reader, state)
         refusal = refuse_scheme(packet, client.preset.pap_hint)
         if refusal is not None:
             return refusal
         asker, typed = reader.asker(), reader.password()
-        if not states:
+        if state is None:
             return read_login(reader, typed, self.options.join_secret)
-        holder = self.states.take(states[0], asker, exchange.received)
-        if not isinstance(holder, RadiusConversation):
+        conversation = self.states.take(state, asker, exchange.received)
+        if conversation is None:
             return UNKNOWN_STATE
-        exchange.waiter = holder
-        holder.hear(exchange, typed.decode("utf-8"))
+        hear(conversation, exchange, typed)
         return None
 
-    def read_eap(self, exchange: Exchange, reader: RequestReader, states: list[bytes]) -> Login | Refusal | None:
-        """Take one turn of an EAP conversation.
+    def read_eap(self, exchange: Exchange, reader: RequestReader, state: bytes | None) -> Login | Refusal | None:
+        """Do the same for a request of an EAP conversation.
 
         Raises:
             BadMessageError: something in it has not the form that it must have.
@@ -168,55 +177,40 @@ class Desk:
         message = read_eap(exchange)
         if isinstance(message, Refusal):
             return message
-        if isinstance(message, EapQuestion):
-            return self.ask_eap(exchange, reader, message)
-        asked = self.states.take(states[0], reader.asker(), exchange.received) if states else None
-        if states and asked is None:
-            return UNKNOWN_STATE
-        if message.type != EAP_GTC or asked is None:
-            question = next_question(message, asked if isinstance(asked, EapQuestion) else None)
-            return question if isinstance(question, Refusal) else self.ask_eap(exchange, reader, question)
-        typed = reader.typed(message.data)
-        if isinstance(asked, RadiusConversation):
-            exchange.waiter = asked
-            asked.hear(exchange, typed.decode("utf-8"))
-            return None
-        if not asked.is_answered_by(message):
-            return Refusal("eap_out_of_turn", OUT_OF_TURN)
-        return read_login(reader, typed, self.options.join_secret)
-
-    def ask_eap(self, exchange: Exchange, reader: RequestReader, question: EapQuestion) -> Refusal | None:
-        """Ask the next question of an EAP conversation."""
-        state = self.states.put(reader.asker(), question, exchange.received, EAP_SECONDS)
-        if state is None:
-            return OVERLOADED
-        self.outbox.ask_eap(exchange, question.message(), state)
+        conversation = None if state is None else self.states.take(state, reader.asker(), exchange.received)
+        if conversation is None or isinstance(message, EapQuestion):
+            typed = self.eap.take(exchange, reader, message, state)
+            return read_login(reader, typed, self.options.join_secret) if isinstance(typed, bytes) else typed
+        if message.type != EAP_GTC:
+            # Our reject ends the EAP conversation, so nobody will ever answer this login's challenge.
+            conversation.end(EAP_BROKEN_OFF)
+            return refuse_turn(message)
+        hear(conversation, exchange, reader.typed(message.data))
         return None
 
     def begin(self, exchange: Exchange, login: Login, leaving: Waiter | None) -> Refusal | None:
         """Join the equal login that is pending, or begin one."""
         key = login.join_key
         pending = self.joinable.get(key) if key is not None else None
-        if pending is not None:
+        if pending is not None and not pending.over:
             self.counters.joins += 1
             exchange.waiter = pending
             pending.join(exchange)
             return None
         decision = self.core.decide_at_once(login)
-        if decision is not None and not takes_its_time(decision):
-            self.outbox.reply(exchange, decision)
-            return None
-        client = exchange.client.name
-        if not self.logins.has_room(client, leaving=leaving.task if leaving else None):
-            return OVERLOADED
         if decision is not None:
-            self.start(exchange, self.reply_later(exchange, decision), self.rejects)
+            self.floor.reply(exchange, decision)
             return None
-        asker = RequestReader(exchange.request).asker()
+        client = exchange.client
+        if not self.logins.has_room(client.name, leaving=leaving.task if leaving else None):
+            return OVERLOADED
+        asker = Asker(client.attempt_group, login.user, login.origin.address)
         ends = exchange.received + self.options.login_timeout
         conversation = RadiusConversation(asker, exchange, self.states, self.outbox.challenge, ends, self.clock)
         exchange.waiter = conversation
-        conversation.task = self.start(exchange, self.decide(conversation, login), self.logins)
+        conversation.task = asyncio.create_task(self.decide(conversation, login))
+        self.logins.take(client.name, conversation.task)
+        conversation.task.add_done_callback(functools.partial(self.ended, conversation, key))
         if key is not None:
             self.joinable[key] = conversation
         return None
@@ -224,50 +218,31 @@ class Desk:
     async def decide(self, conversation: RadiusConversation, login: Login) -> None:
         """Ask the core, and answer every packet that waits for this login."""
         try:
-            try:
-                decision = await self.core.authenticate(login, conversation)
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong in the core denies
-                log.error("radius_login_crashed", error=type(error).__name__, where=where(error))
-                decision = Decision(accept=False, reason=Reason.INTERNAL, audit_id="")
-            if takes_its_time(decision) and conversation.waiting:
-                # Whoever asks the same meanwhile shares the rejection.
-                await self.wait_for_floor(max(exchange.received for exchange in conversation.waiting))
-        finally:
-            # An answer is for those who wait for it: nobody joins any more.
-            if login.join_key is not None and self.joinable.get(login.join_key) is conversation:
-                del self.joinable[login.join_key]
+            decision = await self.core.authenticate(login, conversation)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in the core denies
+            log.error("radius_login_crashed", error=type(error).__name__, where=where(error))
+            decision = Decision(accept=False, reason=Reason.INTERNAL, audit_id="")
+        if takes_its_time(decision) and conversation.waiting:
+            # Whoever asks the same meanwhile shares the rejection.
+            await self.floor.reached(max(exchange.received for exchange in conversation.waiting))
+        self.close(conversation, login.join_key)
         for exchange in conversation.waiting:
             self.outbox.reply(exchange, decision)
 
-    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Reject what is no login, at once or as slowly as a wrong password."""
-        self.drops.note_refusal(exchange.client.name, refusal, exchange.received)
-        if refusal.credential and self.rejects.has_room(exchange.client.name):
-            self.start(exchange, self.reply_later(exchange, refusal), self.rejects)
-        else:
-            self.outbox.reply(exchange, refusal)
+    def close(self, conversation: RadiusConversation, key: bytes | None) -> None:
+        """Let nobody join any more: an answer is for those who wait for it."""
+        if key is not None and self.joinable.get(key) is conversation:
+            del self.joinable[key]
 
-    async def reply_later(self, exchange: Exchange, answer: Decision | Refusal) -> None:
-        """Reply when the floor has been reached."""
-        await self.wait_for_floor(exchange.received)
-        self.outbox.reply(exchange, answer)
+    def ended(self, conversation: RadiusConversation, key: bytes | None, task: asyncio.Task[None]) -> None:
+        """Clean up behind a login, also behind one that was cancelled before it began.
 
-    async def wait_for_floor(self, received: float) -> None:
-        """Wait until a rejection may leave."""
-        remaining = received + REJECT_FLOOR - self.clock.now()
-        if remaining > 0:
-            await self.clock.sleep(remaining)
-
-    def start(self, exchange: Exchange, work: Coroutine[None, None, None], slots: Slots) -> asyncio.Task[None]:
-        """Run work in a slot of the client."""
-        task = asyncio.create_task(work)
-        slots.take(exchange.client.name, task)
-        task.add_done_callback(functools.partial(self.ended, exchange))
-        return task
-
-    def ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
-        """See what became of a task's first packet: without a reply, a repetition is a new request."""
-        exchange.table.forget(exchange.entry)
+        A packet that it leaves without a reply is forgotten, so that its repetition is a new request.
+        """
+        self.close(conversation, key)
+        for exchange in conversation.waiting:
+            self.watched.discard(exchange)
+            exchange.table.forget(exchange.entry)
         if task.cancelled():
             self.counters.cancels += 1
 
@@ -281,7 +256,7 @@ class Desk:
     def look_for_silence(self, now: float) -> None:
         """Withdraw logins whose NAS has plainly given up, where that is configured; once a second."""
         for exchange in list(self.watched):
-            if exchange.entry.reply is not None:
+            if not exchange.table.is_waiting(exchange.entry):
                 self.watched.discard(exchange)
                 continue
             until = self.rhythms.silent_since(exchange.client, exchange.request.source, exchange.sent_at)
@@ -295,3 +270,9 @@ class Desk:
         for task in tasks:
             task.cancel("the daemon stops")
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def hear(conversation: RadiusConversation, exchange: Exchange, typed: bytes) -> None:
+    """Hand an answer on to the login that asked."""
+    exchange.waiter = conversation
+    conversation.hear(exchange, typed.decode("utf-8"))

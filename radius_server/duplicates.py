@@ -87,16 +87,20 @@ class DuplicateTable(Generic[Waiting]):
 
     def answer(self, entry: Entry[Waiting], reply: bytes, now: float) -> bool:
         """Keep the reply for retransmissions; False if the entry was displaced and nobody wants the reply."""
-        if self.in_flight.get(entry.key) is not entry:
+        if not self.is_waiting(entry):
             return False
         del self.in_flight[entry.key]
         entry.reply, entry.forget_at, entry.waiting = reply, now + self.keep_reply, None
         self.answered[entry.key] = entry
         return True
 
+    def is_waiting(self, entry: Entry[Waiting]) -> bool:
+        """Whether a packet is still to be answered."""
+        return self.in_flight.get(entry.key) is entry
+
     def forget(self, entry: Entry[Waiting]) -> None:
         """Drop a packet in flight that will never be answered."""
-        if self.in_flight.get(entry.key) is entry:
+        if self.is_waiting(entry):
             del self.in_flight[entry.key]
 
     def clear(self) -> list[Waiting]:

@@ -13,11 +13,17 @@ from radius_server.eap import (
     next_identifier,
     parse_eap,
 )
+from radius_server.limits import OVERLOADED
 from radius_server.link import Exchange
+from radius_server.outbox import Outbox
+from radius_server.requests import RequestReader
 from radius_server.schemes import Refusal, eap_refusal
+from radius_server.states import UNKNOWN_STATE, Asker, StateTable
 from radius_server.wire import EAP_MESSAGE
 
 FIRST_PROMPT = "Password"
+EAP_SECONDS = 60.0
+"""How long a peer may take for one turn."""
 NO_GTC = "the device or connection must offer EAP-GTC inside a protected way; FreeRADIUS in front for EAP-TTLS and PEAP"
 OUT_OF_TURN = "the EAP message answers nothing that was asked here"
 
@@ -59,15 +65,57 @@ def read_eap(exchange: Exchange) -> EapMessage | EapQuestion | Refusal:
     return message
 
 
-def next_question(message: EapMessage, asked: EapQuestion | None) -> EapQuestion | Refusal:
-    """Return what follows a response that is not yet the typed line.
-
-    Args:
-        message: The response.
-        asked: What it answers; None at the beginning, when the NAS has asked for the identity itself.
-    """
+def refuse_turn(message: EapMessage) -> Refusal:
+    """Say why a response is not the one that was asked for."""
     if message.type == EAP_NAK:
         return Refusal("eap_without_gtc", NO_GTC)
-    if message.type != EAP_IDENTITY or (asked is not None and not asked.is_answered_by(message)):
-        return Refusal("eap_out_of_turn", OUT_OF_TURN)
-    return EapQuestion(EAP_GTC, next_identifier(message.identifier))
+    return Refusal("eap_out_of_turn", OUT_OF_TURN)
+
+
+class EapTurns:
+    """EAP conversations before anybody has typed anything; their questions are kept apart from those of logins.
+
+    Who begins such a conversation has proved nothing, so a flood of them must not take the place of logins.
+    """
+
+    def __init__(self, questions: StateTable[EapQuestion], outbox: Outbox) -> None:
+        self.questions, self.outbox = questions, outbox
+
+    def take(
+        self, exchange: Exchange, reader: RequestReader, message: EapMessage | EapQuestion, state: bytes | None
+    ) -> bytes | Refusal | None:
+        """Take one turn; the line that the person typed, a refusal, or nothing, because a question went out.
+
+        Args:
+            exchange: The request.
+            reader: The same, to be read.
+            message: What ``read_eap`` made of it.
+            state: The State that came with it.
+
+        Raises:
+            BadMessageError: something in the request has not the form that it must have.
+        """
+        asker = reader.asker()
+        asked = None if state is None else self.questions.take(state, asker, exchange.received)
+        if isinstance(message, EapQuestion):
+            return self.ask(exchange, asker, message)
+        if state is not None and asked is None:
+            return UNKNOWN_STATE
+        if asked is not None and not asked.is_answered_by(message):
+            return refuse_turn(message)
+        if asked is not None and asked.type == EAP_GTC:
+            return reader.typed(message.data)
+        if message.type != EAP_IDENTITY:
+            return refuse_turn(message)
+        if reader.name(message.data) != reader.user:
+            # RFC 3579 section 2.1: the NAS copies it. Whoever is asked must be who is let in.
+            return Refusal("eap_identity", "User-Name is another one than the EAP identity")
+        return self.ask(exchange, asker, EapQuestion(EAP_GTC, next_identifier(message.identifier)))
+
+    def ask(self, exchange: Exchange, asker: Asker, question: EapQuestion) -> Refusal | None:
+        """Ask the next question."""
+        state = self.questions.put(asker, question, exchange.received, EAP_SECONDS)
+        if state is None:
+            return OVERLOADED
+        self.outbox.ask_eap(exchange, question.message(), state)
+        return None

@@ -3,6 +3,10 @@
 import asyncio
 from collections import Counter
 
+from radius_server.schemes import Refusal
+
+OVERLOADED = Refusal("overloaded", "raise max_pending, or find out who sends so many logins", "Too many logins")
+
 Task = asyncio.Task[None]
 
 

@@ -32,6 +32,8 @@ SESSION_TIMEOUT, PROMPT = 27, 76
 MAX_SHORT = 1024
 """Rejects and challenges: pam_radius reads no longer packets; only Proxy-State, which is copied, may exceed it."""
 
+PLAIN_PROMPT = "Code"
+
 OVERHEAD = 20 + 18
 """Header and Message-Authenticator."""
 
@@ -79,10 +81,12 @@ def encode_challenge(exchange: Exchange, text: ChallengeText) -> bytes:
     Raises:
         BadMessageError: if the Proxy-States that must be copied leave no room.
     """
+    # A provider words its own questions, and may leave one empty.
+    question = text.prompt.strip() or PLAIN_PROMPT
     if exchange.eap_identifier is None:
-        shown = reply_message(text.prompt)
+        shown = reply_message(question)
     else:
-        shown = eap_attributes(gtc_request(next_identifier(exchange.eap_identifier), text.prompt))
+        shown = eap_attributes(gtc_request(next_identifier(exchange.eap_identifier), question))
     timeout = (SESSION_TIMEOUT, text.seconds.to_bytes(4, "big"))
     # RFC 2869 section 5.10: 1 lets the NAS show what is typed.
     prompt = (PROMPT, int(text.echo).to_bytes(4, "big"))

@@ -44,8 +44,12 @@ class RequestReader:
             raise BadMessageError("two_user_names")
         if not names or not names[0]:
             raise BadMessageError("user_name_missing")
+        return self.name(names[0])
+
+    def name(self, octets: bytes) -> str:
+        """Return a user name by the client's rules."""
         try:
-            return plain_name(names[0].decode("utf-8"), self.client.names)
+            return plain_name(octets.decode("utf-8"), self.client.names)
         except UnicodeDecodeError:
             raise BadMessageError("user_name_encoding", "the user name is not UTF-8") from None
 

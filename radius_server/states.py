@@ -2,9 +2,13 @@
 
 import base64
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from radius_server.schemes import Refusal
+
+UNKNOWN_STATE = Refusal("unknown_state", "challenge not known here: too late, answered, or from before a restart")
 
 PREFIX = b"pg1."
 STATE_OCTETS = 18
@@ -38,12 +42,14 @@ class Challenge(Generic[Holder]):
 
 
 class StateTable(Generic[Holder]):
-    """The open challenges, at most ``capacity``; a restart forgets them, and those people start again."""
+    """The open challenges; a restart forgets them, and those people start again."""
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+    def __init__(self, capacity: int, per_group: int) -> None:
+        """Take how many challenges may be open, in all and at the appliances of one group."""
+        self.capacity, self.per_group = capacity, per_group
         # In the order of their making, which is nearly that of their ends: good enough to find the old ones.
         self.open: OrderedDict[bytes, Challenge[Holder]] = OrderedDict()
+        self.of_group: Counter[str] = Counter()
 
     def put(self, asker: Asker, holder: Holder, now: float, seconds: float) -> bytes | None:
         """Open a challenge for so many seconds and return its State; None if there are too many.
@@ -52,10 +58,11 @@ class StateTable(Generic[Holder]):
         clients of one library would write such a value anew.
         """
         self.forget_old(now)
-        if len(self.open) >= self.capacity:
+        if len(self.open) >= self.capacity or self.of_group[asker.group] >= self.per_group:
             return None
         state = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(STATE_OCTETS))
         self.open[state] = Challenge(asker, holder, now + seconds + GRACE)
+        self.of_group[asker.group] += 1
         return state
 
     def take(self, state: bytes, asker: Asker, now: float) -> Holder | None:
@@ -66,12 +73,14 @@ class StateTable(Generic[Holder]):
         challenge = self.open.get(state)
         if challenge is None or challenge.forget_at <= now or not challenge.asker.admits(asker):
             return None
-        del self.open[state]
+        self.drop(state)
         return challenge.holder
 
     def drop(self, state: bytes) -> None:
         """Close a challenge that nobody waits for any more."""
-        self.open.pop(state, None)
+        challenge = self.open.pop(state, None)
+        if challenge is not None:
+            self.of_group[challenge.asker.group] -= 1
 
     def forget_old(self, now: float) -> None:
         """Close the oldest challenges whose time has come."""
@@ -79,4 +88,4 @@ class StateTable(Generic[Holder]):
             state, oldest = next(iter(self.open.items()))
             if oldest.forget_at > now:
                 return
-            del self.open[state]
+            self.drop(state)

@@ -112,3 +112,15 @@ def test_forget() -> None:
     assert table.receive(KEY, SECOND, 60, 0.0) == Repeated(None)
     table.forget(new)
     assert len(table) == 0
+
+
+def test_waiting() -> None:
+    """A packet waits until it is answered, displaced or forgotten."""
+    table: DuplicateTable[str] = DuplicateTable(10)
+    answered, displaced, forgotten = (enter(table, ("nas", number)).entry for number in range(3))
+    assert [table.is_waiting(entry) for entry in (answered, displaced, forgotten)] == [True] * 3
+    table.answer(answered, b"reply", 1.0)
+    successor = enter(table, ("nas", 1), SECOND).entry
+    table.forget(forgotten)
+    assert [table.is_waiting(entry) for entry in (answered, displaced, forgotten)] == [False] * 3
+    assert table.is_waiting(successor)

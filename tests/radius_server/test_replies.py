@@ -9,9 +9,26 @@ from pushgate.decision import Decision, Reason
 from pushgate.errors import BadMessageError
 from radius_server.clients import Client
 from radius_server.link import Exchange
-from radius_server.replies import MAX_SHORT, encode_answer, reply_message, takes_its_time
+from radius_server.replies import (
+    MAX_SHORT,
+    ChallengeText,
+    encode_answer,
+    encode_challenge,
+    encode_eap_question,
+    reply_message,
+    takes_its_time,
+)
 from radius_server.schemes import Refusal, refuse_scheme
-from radius_server.wire import PROXY_STATE, encode_request, encode_vendor_attribute, parse, verify_reply
+from radius_server.wire import (
+    EAP_MESSAGE,
+    PROXY_STATE,
+    REPLY_MESSAGE,
+    STATE,
+    encode_request,
+    encode_vendor_attribute,
+    parse,
+    verify_reply,
+)
 from tests.radius_server import vectors
 from tests.radius_server.vectors import GOLDEN, SECRET, A
 from tests.support.radius import make_exchange
@@ -35,6 +52,64 @@ def test_golden_accept() -> None:
 def test_golden_reject() -> None:
     """A denial becomes the golden Reject, octet by octet."""
     assert encode_answer(exchange(GOLDEN), decision(False, "Denied")) == vectors.GOLDEN_REJECT
+
+
+def test_golden_challenge() -> None:
+    """A question becomes the golden Challenge, octet by octet, and the golden answer to it the golden Accept."""
+    text = ChallengeText("Enter code", vectors.GOLDEN_STATE, 60, echo=False)
+    assert encode_challenge(exchange(GOLDEN), text) == vectors.GOLDEN_CHALLENGE
+    answer = parse(vectors.GOLDEN_ANSWER)
+    assert answer.values(STATE) == [vectors.GOLDEN_STATE]
+    assert encode_answer(exchange(answer.raw), decision(True, "Approved")) == vectors.GOLDEN_ANSWER_ACCEPT
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\t"])
+def test_a_challenge_always_says_something(prompt: str) -> None:
+    """A challenge without words would fail the login at some NASes, so a provider's empty question gets some."""
+    text = ChallengeText(prompt, b"pg1.state", 60, echo=True)
+    assert parse(encode_challenge(exchange(GOLDEN), text)).values(REPLY_MESSAGE) == [b"Code"]
+    [message] = parse(encode_challenge(exchange(vectors.EAP, eap=7), text)).values(EAP_MESSAGE)
+    assert message == b"\x01\x08\x00\x09\x06Code"
+
+
+@pytest.mark.parametrize("prompt", ["x" * 1000, "ä" * 200, "€" * 100, "\x1b[2J" * 100])
+def test_a_long_question(prompt: str) -> None:
+    """A question that does not fit is cut between characters, in one Reply-Message; hidden characters are shown."""
+    text = ChallengeText(prompt, b"pg1.state", 60, echo=True)
+    [shown] = parse(encode_challenge(exchange(GOLDEN), text)).values(REPLY_MESSAGE)
+    assert 240 < len(shown) <= 253
+    assert shown.decode().isprintable()
+    message = b"".join(parse(encode_challenge(exchange(vectors.EAP, eap=7), text)).values(EAP_MESSAGE))
+    assert int.from_bytes(message[2:4], "big") == len(message) == 5 + len(shown)
+    assert message[5:] == shown
+
+
+def test_what_a_challenge_holds() -> None:
+    """A challenge holds what RFC 2865 section 4.4 allows, in our order; an EAP one neither text nor Prompt."""
+    text = ChallengeText("Approve", b"pg1.state", 31, echo=True)
+    reply = parse(encode_challenge(exchange(GOLDEN), text))
+    assert [kind for kind, _ in reply.attributes] == [80, 33, 33, 18, 24, 27, 76]
+    assert [reply.values(27), reply.values(76)] == [[b"\0\0\0\x1f"], [b"\0\0\0\x01"]]
+    assert [kind for kind, _ in parse(encode_challenge(exchange(vectors.EAP, eap=7), text)).attributes] == [
+        80,
+        79,
+        24,
+        27,
+    ]
+    question = parse(encode_eap_question(exchange(vectors.EAP, eap=7), b"\x01\x08\0\x05\x01", b"pg1.state"))
+    assert [kind for kind, _ in question.attributes] == [80, 79, 24]
+
+
+@pytest.mark.parametrize(("identifier", "following"), [(0, 1), (7, 8), (255, 0)])
+def test_eap_identifiers(identifier: int, following: int) -> None:
+    """A question has another Identifier than what it follows; success and failure have that of the response."""
+    text = ChallengeText("Approve", b"pg1.state", 60, echo=True)
+    asked = exchange(vectors.EAP, eap=identifier)
+    assert parse(encode_challenge(asked, text)).values(EAP_MESSAGE)[0][:2] == bytes((1, following))
+    for accept, code in ((True, 3), (False, 4)):
+        reply = parse(encode_answer(exchange(vectors.EAP, eap=identifier), decision(accept, "Words")))
+        assert reply.values(EAP_MESSAGE) == [bytes((code, identifier, 0, 4))]
+        assert reply.values(REPLY_MESSAGE) == []
 
 
 def test_golden_eap_reject() -> None:

@@ -1,12 +1,10 @@
 """The server on real UDP sockets, with a core that does what the test says and a clock that the test moves."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,7 +16,6 @@ from pushgate.errors import PushgateError
 from pushgate.login import Login, Origin, OriginSource, Secret
 from radius_server.clients import Client, ClientTable
 from radius_server.counters import STRANGER_LINES
-from radius_server.duplicates import DuplicateTable
 from radius_server.server import RadiusServer
 from radius_server.status import BURST
 from radius_server.udp import Datagram
@@ -145,53 +142,6 @@ async def test_other_port_is_another_packet() -> None:
         assert len(gate.core.logins) == 2
 
 
-async def test_conflict_starts_before_it_ends() -> None:
-    """A new authenticator on an Identifier asks the core first and gives the old login up only then."""
-    story: list[str] = []
-
-    async def authenticate(login: Login, conversation: Conversation) -> Decision:
-        story.append(f"begin {login.user}")
-        try:
-            return await asyncio.get_running_loop().create_future()
-        finally:
-            story.append(f"end {login.user}")
-
-    async with running(authenticate=authenticate) as gate:
-        await gate.send(access_request("first"))
-        await gate.send(access_request("second"))
-        assert story == ["begin first", "begin second", "end first"]
-        assert (gate.server.counters.conflicts, gate.server.counters.cancels) == (1, 1)
-
-
-async def test_conflict_keeps_the_push() -> None:
-    """A login asked again under its Identifier joins its own pending push; only the new packet is answered."""
-    async with running() as gate:
-        old, new = (access_request("alice", attributes=((5, bytes((0, 0, 0, 3))),)) for _ in range(2))
-        await gate.send(old)
-        await gate.send(new)
-        assert (len(gate.core.logins), gate.core.withdrawn, gate.server.counters.joins) == (1, [], 1)
-        await gate.decide(0, ACCEPT)
-        assert verify_reply(new, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
-        await gate.nas.expect_silence()
-
-
-async def test_conflict_with_a_refusal() -> None:
-    """A new packet that is refused still ends the old login of its Identifier."""
-    async with running() as gate:
-        await gate.send(access_request("alice"))
-        await gate.send(access_request(""))
-        assert (await gate.nas.receive())[0] == ACCESS_REJECT
-        assert gate.core.withdrawn == [0]
-        assert (gate.server.desk.logins.tasks, gate.server.desk.rejects.tasks) == ({}, {})
-
-
-async def test_conflict_in_one_batch() -> None:
-    """Of two packets that arrive together under one Identifier only the second asks anybody."""
-    async with running() as gate:
-        await gate.send(access_request("alice"), access_request("bob"))
-        assert [login.user for login in gate.core.logins] == ["bob"]
-
-
 async def test_forged_packet_displaces_nothing() -> None:
     """A packet with a wrong signature never touches the login that waits under its Identifier."""
     async with running() as gate:
@@ -203,33 +153,6 @@ async def test_forged_packet_displaces_nothing() -> None:
         assert verify_reply(request, await gate.nas.receive(), SECRET) == ACCESS_ACCEPT
         assert gate.core.withdrawn == []
         assert gate.server.counters.bad_authenticators == 1
-
-
-async def test_forged_unsigned_packet_displaces_nothing() -> None:
-    """An attacker without the secret, who leaves the signature out, ends no login of a NAS that signs."""
-    async with running(VECTORS) as gate:
-        request = access_request("alice", identifier=7, secret=VECTORS.secret)
-        await gate.send(request)
-        await gate.send(bytes((1, 7)) + vectors.PAP[2:4] + bytes(16) + vectors.PAP[20:])
-        await gate.decide(0, ACCEPT)
-        assert verify_reply(request, await gate.nas.receive(), VECTORS.secret) == ACCESS_ACCEPT
-        assert gate.core.withdrawn == []
-
-
-async def test_answer_to_a_stubborn_core() -> None:
-    """A core that answers although its login was given up sends nothing to the NAS."""
-
-    async def authenticate(login: Login, conversation: Conversation) -> Decision:
-        try:
-            return await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            return ACCEPT
-
-    async with running(authenticate=authenticate) as gate:
-        await gate.send(access_request("alice"))
-        await gate.send(access_request("alice"))
-        await gate.nas.expect_silence()
-        assert gate.server.counters.access_accepts == 0
 
 
 @pytest.mark.parametrize("broken", vectors.BROKEN, ids=lambda broken: broken.reason)
@@ -316,34 +239,6 @@ async def test_status_switched_off() -> None:
         assert (gate.server.counters.status_requests, gate.server.counters.status_replies) == (1, 0)
 
 
-@pytest.mark.parametrize("limits", [{"max_pending": 3}, {"max_pending_per_client": 3}])
-async def test_limits(limits: dict[str, Any]) -> None:
-    """A login beyond the limit is rejected at once and logged once; one that ends makes room for the next."""
-    async with running(**limits) as gate:
-        with capture_logs() as logs:
-            await gate.send(*(access_request(f"user{number}", identifier=number) for number in range(5)))
-            replies = sorted([await gate.nas.receive(), await gate.nas.receive()])
-        assert [reply[:2] for reply in replies] == [bytes((ACCESS_REJECT, 3)), bytes((ACCESS_REJECT, 4))]
-        assert [(line["client"], line["reason"]) for line in logs] == [("vpn", "overloaded")]
-        await gate.decide(0, ACCEPT)
-        assert (await gate.nas.receive())[:2] == bytes((ACCESS_ACCEPT, 0))
-        await gate.send(access_request("user5", identifier=5))
-        assert [login.user for login in gate.core.logins] == ["user0", "user1", "user2", "user5"]
-
-
-async def test_forged_packets_keep_no_login_out() -> None:
-    """An attacker who forges the NAS's address and knows no secret fills up rejects alone; logins go on."""
-    wrong = replace(VECTORS, secret=b"another secret")
-    async with running(wrong, max_pending_per_client=3) as gate:
-        with RadiusSender(gate.server.ports[0]) as forger:
-            for number in range(5):
-                forger.send(bytes((1, number)) + vectors.PAP[2:])
-            await gate.clock.settle()
-            await gate.send(access_request("alice", secret=wrong.secret))
-            assert [reply[1] for reply in forger.drain()] == [3, 4]
-        assert [login.user for login in gate.core.logins] == ["alice"]
-
-
 async def test_strangers_silence_no_client() -> None:
     """A flood from addresses of nobody's is logged a few times, and what happens at a client is logged still."""
     async with running() as gate:
@@ -353,89 +248,6 @@ async def test_strangers_silence_no_client() -> None:
                 gate.server.find_client(gate.server.sockets[0], stranger, gate.server.receive_datagram)
             await gate.send(b"too short")
         assert [line["reason"] for line in logs] == ["unknown_client"] * STRANGER_LINES + ["too_short"]
-
-
-async def test_full_table() -> None:
-    """A table of packets without room for one more means silence, so that the NAS asks again."""
-    async with running() as gate:
-        gate.server.duplicates = DuplicateTable(1)
-        with capture_logs() as logs:
-            await gate.send(access_request("alice", identifier=1), access_request("bob", identifier=2))
-        assert [login.user for login in gate.core.logins] == ["alice"]
-        assert [line["reason"] for line in logs] == ["duplicate_table_full"]
-
-
-async def test_conflict_at_the_limit() -> None:
-    """A conflict takes the place of the login that it ends, also where no more may be pending."""
-    async with running(max_pending=1) as gate:
-        await gate.send(access_request("alice"))
-        await gate.send(access_request("alice"))
-        assert len(gate.core.logins) == 2
-        assert gate.core.withdrawn == [0]
-
-
-async def test_clients_do_not_share_their_limit() -> None:
-    """A client at its limit does not keep another one out."""
-    greedy = Client("greedy", ip_network("127.0.0.2/32"), SECRET)
-    async with running(max_pending_per_client=1, listen=[("0.0.0.0", 0)]) as gate:
-        gate.server.clients = type(gate.server.clients)([VPN, greedy])
-        with RadiusSender(gate.server.ports[0], source=("127.0.0.2", 0)) as other:
-            for number in range(3):
-                other.send(access_request("greedy", identifier=number))
-            await gate.clock.settle()
-        await gate.send(access_request("alice"))
-        assert [login.service for login in gate.core.logins] == ["greedy", "vpn"]
-
-
-async def test_credential_rejects_take_a_second() -> None:
-    """A reject that blames what was typed leaves a second after receipt, for unknown users too."""
-    async with running() as gate:
-        await gate.send(access_request("alice"))
-        await gate.decide(0, UNKNOWN_USER)
-        await gate.clock.advance(0.99)
-        await gate.nas.expect_silence()
-        await gate.clock.advance(0.01)
-        assert (await gate.nas.receive())[0] == ACCESS_REJECT
-
-
-async def test_late_credential_rejects_do_not_wait_longer() -> None:
-    """The second counts from receipt, not from the decision."""
-    async with running() as gate:
-        await gate.send(access_request("alice"))
-        await gate.clock.advance(3)
-        await gate.decide(0, UNKNOWN_USER)
-        assert (await gate.nas.receive())[0] == ACCESS_REJECT
-
-
-async def test_undecodable_password() -> None:
-    """A password that is noise is rejected after a second without asking anybody; the log guesses the secret."""
-    wrong = replace(VECTORS, secret=b"another secret")
-    async with running(wrong) as gate:
-        with capture_logs() as logs:
-            await gate.send(vectors.PAP, vectors.PAP)
-            await gate.nas.expect_silence()
-            await gate.clock.advance(1)
-        assert verify_reply(vectors.PAP, await gate.nas.receive(), b"another secret") == ACCESS_REJECT
-        assert gate.core.logins == []
-        assert [(line["reason"], line["hint"]) for line in logs] == [
-            ("wrong_secret", "the shared secret of the appliance and the one configured here differ")
-        ]
-
-
-@pytest.mark.parametrize(
-    ("request_bytes", "reason"),
-    [(vectors.CHAP, "chap"), (vectors.EAP, "eap"), (vectors.GOLDEN_ANSWER, "unknown_state")],
-)
-async def test_refusals(request_bytes: bytes, reason: str) -> None:
-    """What cannot be a login is rejected at once, repeated without work, and logged with the setting to change."""
-    async with running(VECTORS) as gate:
-        with capture_logs() as logs:
-            await gate.send(request_bytes, request_bytes)
-        replies = [await gate.nas.receive(), await gate.nas.receive()]
-        assert verify_reply(request_bytes, replies[0], vectors.SECRET) == ACCESS_REJECT
-        assert replies[0] == replies[1]
-        assert (gate.core.logins, gate.server.counters.access_rejects) == ([], 1)
-        assert [line["reason"] for line in logs] == [reason]
 
 
 async def test_golden_eap_reject() -> None:
@@ -455,47 +267,6 @@ async def test_proxy_states_return() -> None:
         assert tuple(pair for pair in attributes if pair[0] == PROXY_STATE) == states
 
 
-async def test_no_room_for_a_reply() -> None:
-    """A request that leaves no room for its reply is dropped, logged and forgotten."""
-    body = bytes((2, 2)) + b"".join([bytes((33, 255)) + bytes(253)] * 15 + [bytes((33, 249)) + bytes(247)])
-    packet = b"\x01\x01" + (20 + len(body)).to_bytes(2, "big") + vectors.A + body
-    async with running(replace(VECTORS, limit_proxy_state=False)) as gate:
-        with capture_logs() as logs:
-            await gate.send(packet)
-            await gate.nas.expect_silence()
-        assert [line.get("reason") for line in logs] == ["empty_password", "packet_too_long"]
-        assert len(gate.server.duplicates) == 0
-
-
-async def test_crash_of_the_core() -> None:
-    """A core that crashes means reject, a second after receipt; the log has the place and nothing that was typed."""
-
-    async def authenticate(login: Login, conversation: Conversation) -> Decision:
-        raise RuntimeError(f"canary {login.secret.value!r}" if login.secret else "")
-
-    async with running(authenticate=authenticate) as gate:
-        with capture_logs() as logs:
-            await gate.send(access_request("alice", "canary"))
-            await gate.clock.advance(1)
-        assert (await gate.nas.receive())[0] == ACCESS_REJECT
-        [line] = logs
-        assert (line["event"], line["error"]) == ("radius_login_crashed", "RuntimeError")
-        assert line["where"][-1].startswith(f"{__file__}:")
-        assert "canary" not in str(logs)
-
-
-async def test_login_without_an_end() -> None:
-    """A core that ends without a decision leaves no trace, so that a repetition is a new login."""
-
-    async def authenticate(login: Login, conversation: Conversation) -> Decision:
-        raise asyncio.CancelledError
-
-    async with running(authenticate=authenticate) as gate:
-        await gate.send(access_request())
-        await gate.nas.expect_silence()
-        assert (len(gate.server.duplicates), gate.server.desk.logins.tasks) == (0, {})
-
-
 async def test_stop_withdraws() -> None:
     """Stopping withdraws every login, sends nothing, and frees the port."""
     async with running() as gate:
@@ -509,16 +280,6 @@ async def test_stop_withdraws() -> None:
         await again.start()
         assert again.ports == [port]
         await again.stop()
-
-
-async def test_stop_beside_a_delayed_reject() -> None:
-    """A reject that still waits for its second is not sent when the server stops."""
-    async with running() as gate:
-        await gate.send(access_request("alice"))
-        await gate.decide(0, UNKNOWN_USER)
-        await gate.server.stop()
-        await gate.clock.advance(2)
-        assert gate.nas.drain() == []
 
 
 async def test_taken_port() -> None:
@@ -554,25 +315,6 @@ async def test_wildcard_listener() -> None:
             await gate.clock.settle()
             await gate.decide(0, ACCEPT)
             assert (await nas.receive_from())[1] == "127.0.0.2"
-
-
-async def test_storm() -> None:
-    """Four times 100 equal logins of 100 users ask 100 times and are all answered right."""
-    async with running(max_pending=100, max_pending_per_client=100) as gate:
-        requests = [access_request(f"user{number}", identifier=number) for number in range(100)]
-        for _ in range(4):
-            await gate.send(*requests)
-        assert len(gate.core.logins) == 100
-        for number in range(100):
-            gate.core.decide(number, ACCEPT if number % 2 else DENY)
-        await gate.clock.settle()
-        codes = {}
-        for _ in range(100):
-            reply = await gate.nas.receive()
-            codes[reply[1]] = verify_reply(requests[reply[1]], reply, SECRET)
-        users = {number: int(login.user.removeprefix("user")) for number, login in enumerate(gate.core.logins)}
-        assert codes == {users[number]: 2 if number % 2 else 3 for number in range(100)}
-        assert gate.server.counters.dup_access_requests == 300
 
 
 async def test_mutated_packets() -> None:

@@ -3,15 +3,17 @@
 import asyncio
 import socket
 from collections.abc import Hashable
-from typing import Self
+from typing import Any, Self
 
 from typing_extensions import override
 
+from pushgate.clock import FakeClock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.login import Login
 from radius_server.clients import Client
-from radius_server.desk import DeskOptions
+from radius_server.counters import Counters, DropLog
+from radius_server.desk import Desk, DeskOptions
 from radius_server.duplicates import DuplicateTable, Fresh
 from radius_server.link import Exchange, Link, Request
 from radius_server.server import RadiusOptions
@@ -183,3 +185,61 @@ class ScriptedCore:
     def decide(self, number: int, decision: Decision) -> None:
         """Decide a login by its number."""
         self.answers[number].set_result(decision)
+
+
+class DeskBench:
+    """A desk without sockets, on a clock that the test moves, in front of a core that it decides."""
+
+    def __init__(self, client: Client, *, capacity: int = 1000, **changes: object) -> None:
+        self.client, self.clock, self.core, self.counters = client, FakeClock(), ScriptedCore(), Counters()
+        drops = DropLog(self.counters)
+        self.desk = Desk(options(**changes).desk, self.core, self.clock, self.counters, drops)
+        self.table: DuplicateTable[Exchange] = DuplicateTable(capacity)
+        self.link = RecordingLink()
+        self.source = client.network[1]
+
+    def receive(
+        self,
+        *packets: bytes,
+        link: RecordingLink | None = None,
+        client: Client | None = None,
+        signed: bool = True,
+    ) -> None:
+        """Take packets in, as they are found together in a socket."""
+        for packet in packets:
+            request = Request(parse(packet), client or self.client, signed, self.source)
+            self.desk.receive(link or self.link, self.table, request, self.clock.now())
+
+    async def send(self, *packets: bytes, **how: Any) -> None:
+        """Take packets in and let everything run until it waits."""
+        self.receive(*packets, **how)
+        await self.clock.settle()
+
+    async def decide(self, number: int, decision: Decision) -> None:
+        """Decide a login and let the reply leave."""
+        self.core.decide(number, decision)
+        await self.clock.settle()
+
+    def replies(self, link: RecordingLink | None = None) -> list[tuple[int, int]]:
+        """Return code and Identifier of the replies since the last time."""
+        sent = (link or self.link).sent
+        codes = [(reply[0], reply[1]) for reply in sent]
+        sent.clear()
+        return codes
+
+    def users(self) -> list[str]:
+        """Return whom the core was asked about."""
+        return [login.user for login in self.core.logins]
+
+    def leftovers(self) -> dict[str, int]:
+        """Return what is held for logins."""
+        desk = self.desk
+        held = {
+            "logins": len(desk.logins.tasks),
+            "rejects": len(desk.rejects.tasks),
+            "joinable": len(desk.joinable),
+            "states": len(desk.states.open),
+            "watched": len(desk.watched),
+            "in flight": len(self.table.in_flight),
+        }
+        return {name: count for name, count in held.items() if count}
