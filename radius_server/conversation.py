@@ -9,7 +9,7 @@ from typing_extensions import override
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from radius_server.link import Exchange
-from radius_server.replies import ChallengeText
+from radius_server.replies import REJECT_FLOOR, ChallengeText
 from radius_server.states import GRACE, Asker, StateTable
 
 MAX_ROUNDS = 8
@@ -73,7 +73,9 @@ class RadiusConversation(Conversation):
         self.task: asyncio.Task[None] | None = None
         self.over = False
         """Nobody waits for it any more, and it is about to end: too late to join."""
-        self.speak_at = first.received if self.client.mode == "challenge" and self.rounds_left else None
+        asks_at_once = self.client.mode == "challenge" and self.rounds_left
+        # Not sooner, or the time of the question told whether there was somebody to ask.
+        self.speak_at = first.received + REJECT_FLOOR if asks_at_once else None
 
     def rounds(self) -> int:
         """Return how many challenges this NAS can show."""

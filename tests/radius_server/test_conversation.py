@@ -127,10 +127,10 @@ async def test_no_room_for_a_challenge() -> None:
 
 @pytest.mark.parametrize(("mode", "at_once"), [("direct", False), ("hybrid", False), ("challenge", True)])
 async def test_when_the_nas_must_hear(mode: Mode, at_once: bool) -> None:
-    """A client in mode challenge hears a question at once, every other one when its patience ends."""
+    """A client in mode challenge hears a question after a second, every other one when its patience ends."""
     bench = Bench(replace(HYBRID, mode=mode))
     conversation, now = bench.conversation, bench.clock.now()
-    assert conversation.reply_by == (now if at_once else now + 28)
+    assert conversation.reply_by == (now + 1 if at_once else now + 28)
     assert conversation.shows_at_once == at_once
     await conversation.tell("nothing of this can be shown")
     assert bench.sent == []

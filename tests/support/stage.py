@@ -18,7 +18,7 @@ of what is seen can be left out. The lines:
 - ``nas asks [password=] [user=] [from=] [port=] [session=] [host=] [id=]``, ``nas answers TEXT [of=NAS]``,
   ``nas repeats [N]``, ``nas eap start|hello|identity|gtc|nak|md5 [TEXT]``;
 - ``nas.2`` is another port of ``nas``, ``twin`` another appliance of its client, ``other`` one of another client;
-- ``phone approves|denies [SESSION]``, ``provider fails KIND``, ``provider withdraws SECONDS``, ``desk stops``;
+- ``phone approves|denies [SESSION]``, ``provider fails KIND``, ``provider begins|withdraws SECONDS``, ``desk stops``;
 - seen: ``nas hears accept|reject|challenge TEXT SECONDS``, ``phone rings USER [NUMBER]``, ``phone stops SESSION``,
   ``code CODE USER``, ``password TYPED``, ``audit REASON FACTOR``.
 """
@@ -153,6 +153,8 @@ class Stage:
                 self.people.answer(which[0] if which else f"s{len(self.people.answers)}", outcome)
             case "provider", ["fails", kind]:
                 self.people.failure = Failed(FailureKind(kind), asked=False)
+            case "provider", ["begins", seconds]:
+                self.people.begin_seconds = float(seconds)
             case "provider", ["withdraws", seconds]:
                 self.people.cancel_seconds = float(seconds)
             case "desk", ["stops"]:
