@@ -36,12 +36,20 @@ class Answer:
 class BlockingNas:
     """Sends one login at a time from one port, and waits."""
 
-    def __init__(self, port: int, secret: bytes, *, source: str = "127.0.0.1", patience: float = 15.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        secret: bytes,
+        *,
+        server: str = "127.0.0.1",
+        source: str = "127.0.0.1",
+        patience: float = 15.0,
+    ) -> None:
         self.secret, self.identifier = secret, 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.settimeout(patience)
         self.socket.bind((source, 0))
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect((server, port))
 
     def __enter__(self) -> Self:
         return self

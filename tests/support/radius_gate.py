@@ -69,7 +69,7 @@ class RadiusGate(Gate):
         folder: Path,
         *clients: Client,
         machine: Machine | None = None,
-        listen: str = "127.0.0.1:0",
+        listen: str | list[str] = "127.0.0.1:0",
         timeout: float = 30,
         **radius: Any,
     ) -> None:
@@ -79,7 +79,7 @@ class RadiusGate(Gate):
             folder: For the gate's files; the path must be short enough for a unix socket.
             clients: Entries of ``radius.clients``; the gate's secret is theirs unless they name another one.
             machine: Where the gate runs.
-            listen: Of the RADIUS server.
+            listen: Of the RADIUS server; one address or several.
             timeout: Seconds in which a login must be answered.
             radius: Further keys of the section ``radius``.
         """
@@ -87,7 +87,7 @@ class RadiusGate(Gate):
         self.machine = machine
         secret = {"secret_file": str(folder / "radius.secret")}
         section = {
-            "listen": [listen],
+            "listen": [listen] if isinstance(listen, str) else listen,
             "first_factor": "none",
             "answer_within": timeout,
             "clients": [secret | client for client in clients or (LOOPBACK,)],

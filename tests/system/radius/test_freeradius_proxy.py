@@ -68,7 +68,7 @@ def test_retransmissions_through_the_proxy_ask_once(gate: RadiusGate, private_fo
 
 
 def test_a_challenge_passes_the_proxy(gate: RadiusGate, private_folder: Path) -> None:
-    """A person is shown the number through the proxy, types it on the device, and the answer finds back to the login."""
+    """A person is shown the number through the proxy, types it on the device, and the answer finds back."""
     person = gate.person("ida")
     secret, nas = gate.secret.decode(), ', NAS-Identifier = "asking"'
     with freeradius(private_folder, gate.radius_port, secret) as proxy:
