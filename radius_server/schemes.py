@@ -11,10 +11,12 @@ from radius_server.wire import (
     ARAP_PASSWORD,
     CHAP_PASSWORD,
     EAP_MESSAGE,
+    MESSAGE_AUTHENTICATOR,
     MICROSOFT,
     MS_CHAP2_RESPONSE,
     MS_CHAP_ERROR,
     MS_CHAP_RESPONSE,
+    STATE,
     USER_PASSWORD,
     Attributes,
     Packet,
@@ -24,6 +26,7 @@ from radius_server.wire import (
 
 USE_PAP = "Use PAP"
 HINT = "set the appliance to PAP; FreeRADIUS in front for EAP-TTLS and PEAP"
+EMPTY_HINT = "let people type push, or let the appliance send Message-Authenticator: nothing proves the shared secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class Refusal:
     """The password was at fault, so the reply takes as long as for any other wrong password."""
 
 
+UNPROVED = Refusal("empty_password", EMPTY_HINT, "Type push")
+
+
 def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
     """Return the refusal of a request that is not PAP; None if it is.
 
@@ -55,7 +61,7 @@ def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
         # RFC 3579 section 2.6.5: no Reply-Message beside an EAP-Message.
         return Refusal("eap", hint, attributes=((EAP_MESSAGE, eap_refusal(b"".join(eap))),))
     if packet.has(USER_PASSWORD):
-        return None
+        return None if is_proved(packet) else UNPROVED
     if packet.has(CHAP_PASSWORD):
         return Refusal("chap", hint, USE_PAP)
     if packet.has(ARAP_PASSWORD):
@@ -64,6 +70,14 @@ def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
         if vendor == MICROSOFT and kind in (MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE):
             return Refusal("ms_chap", hint, USE_PAP, (ms_chap_error(value),))
     return Refusal("no_password", "the request holds no password; " + hint, USE_PAP)
+
+
+def is_proved(packet: Packet) -> bool:
+    """Whether something in a PAP request shows that its sender knows the secret, or a State that only a NAS was told.
+
+    A covered password does; one of no octets does not, and anybody could ask people in the name of the NAS by it.
+    """
+    return any(packet.values(USER_PASSWORD)) or packet.has(MESSAGE_AUTHENTICATOR) or packet.has(STATE)
 
 
 def eap_refusal(message: bytes) -> bytes:

@@ -187,10 +187,12 @@ def check_message_authenticator(packet: Packet, secret: bytes, request_authentic
 def decrypt_password(value: bytes, authenticator: bytes, secret: bytes) -> bytes:
     """Uncover a User-Password with its trailing NULs (RFC 2865 section 5.2).
 
+    An attribute without a value is an empty password: radcli writes it so, where the RFC wants 16 covered NULs.
+
     Raises:
-        BadMessageError: for another length than 16, 32, ... 128 octets.
+        BadMessageError: for another length than 0, 16, 32, ... 128 octets.
     """
-    if not 16 <= len(value) <= MAX_PASSWORD or len(value) % 16:
+    if len(value) > MAX_PASSWORD or len(value) % 16:
         raise BadMessageError("password_length")
     return _chain(value, authenticator, secret, uncover=True)
 

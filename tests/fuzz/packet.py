@@ -106,7 +106,7 @@ def passwords_uncover(packet: Packet) -> None:
             if error.reason != "password_length":
                 raise
         else:
-            assert encrypt_password(password, packet.authenticator, SECRET) == hidden
+            assert encrypt_password(password, packet.authenticator, SECRET) == hidden or hidden == password == b""
 
 
 def reply_is_verified(packet: Packet) -> None:

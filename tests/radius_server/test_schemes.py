@@ -2,7 +2,7 @@
 
 import pytest
 
-from radius_server.schemes import HINT, Refusal, eap_refusal, ms_chap_error, refuse_scheme
+from radius_server.schemes import HINT, UNPROVED, Refusal, eap_refusal, ms_chap_error, refuse_scheme
 from radius_server.wire import encode_vendor_attribute, parse
 from tests.radius_server import vectors
 from tests.radius_server.vectors import A
@@ -17,6 +17,13 @@ def request(*attributes: tuple[int, bytes]) -> bytes:
 def test_pap() -> None:
     """PAP is not refused."""
     assert refuse_scheme(parse(vectors.PAP)) is None
+
+
+@pytest.mark.parametrize("proof", [(24, b"pg1.state"), (80, bytes(16))], ids=["state", "signature"])
+def test_empty_pap(proof: tuple[int, bytes]) -> None:
+    """An attacker without the secret cannot ask people by a password of no octets; a proved NAS can."""
+    assert refuse_scheme(parse(request((1, b"bob"), (2, b"")))) == UNPROVED
+    assert refuse_scheme(parse(request((1, b"bob"), (2, b""), proof))) is None
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,12 @@ def test_passwords(hidden: bytes, password: bytes) -> None:
     assert encrypt_password(password, GOLDEN_AUTHENTICATOR, SECRET) == hidden
 
 
-@pytest.mark.parametrize("length", [0, 1, 15, 17, 144])
+def test_no_password_at_all() -> None:
+    """A NAS that sends no octets means an empty password, as radcli does when the person presses Enter."""
+    assert decrypt_password(b"", GOLDEN_AUTHENTICATOR, SECRET) == b""
+
+
+@pytest.mark.parametrize("length", [1, 15, 17, 144])
 def test_password_lengths(length: int) -> None:
     """A covered password of a length that cannot be is an error."""
     with pytest.raises(BadMessageError) as caught:

@@ -124,12 +124,17 @@ def machine(name: str) -> Iterator[Machine]:
 
 def link(one: Machine, address_of_one: str, two: Machine, address_of_two: str) -> None:
     """Lay a cable between two machines; each end is named after the other machine."""
-    ends = ((one, f"to-{two.name[-8:]}", address_of_one), (two, f"to-{one.name[-8:]}", address_of_two))
+    ends = ((one, interface_to(two), address_of_one), (two, interface_to(one), address_of_two))
     (_, first, _), (_, second, _) = ends
     ip("-netns", one.name, "link", "add", first, "type", "veth", "peer", "name", second, "netns", two.name)
     for host, interface, address in ends:
         ip("-netns", host.name, "address", "add", address, "dev", interface)
         ip("-netns", host.name, "link", "set", interface, "up")
+
+
+def interface_to(machine: Machine) -> str:
+    """Name the end of a cable that leads to a machine."""
+    return f"to-{machine.name[-8:]}"
 
 
 def ip(*arguments: str) -> None:

@@ -12,9 +12,16 @@ ORIGIN = "203.0.113.7"
 
 @contextmanager
 def radclient(
-    folder: Path, port: int, secret: str, user: str, *options: str, attributes: str = "", seconds: int = 25
+    folder: Path,
+    port: int,
+    secret: str,
+    user: str,
+    *options: str,
+    password: str = "push",
+    attributes: str = "",
+    seconds: int = 25,
 ) -> Iterator[Program]:
-    """Log in with the word push as password: radclient leaves an empty one out.
+    """Log in, or answer a challenge.
 
     Args:
         folder: For the secret and the output.
@@ -22,13 +29,20 @@ def radclient(
         secret: Shared with it.
         user: Who.
         options: Of radclient.
+        password: What is typed; radclient leaves an empty one out.
         attributes: Further ones, each with a comma in front.
         seconds: How long it waits for the answer; it sends once.
     """
     write_private(folder / "radclient.secret", secret.encode() + b"\n")
     command = ["radclient", "-x", "-t", str(seconds), "-r", "1", *options, "-S", str(folder / "radclient.secret")]
-    request = f'User-Name = "{user}", User-Password = "push", Calling-Station-Id = "{ORIGIN}"{attributes}'
+    request = f'User-Name = "{user}", User-Password = "{password}", Calling-Station-Id = "{ORIGIN}"{attributes}'
     request += ", Message-Authenticator = 0x00\n"
     log = folder / f"radclient-{user}.log"
     with running([*command, f"127.0.0.1:{port}", "auth"], log, typed=request) as program:
         yield program
+
+
+def received(login: Program, name: str) -> list[str]:
+    """Return the values of an attribute in what radclient has received, as radclient writes them."""
+    answer = login.output.rpartition("Received Access-")[2]
+    return [line.partition(" = ")[2] for line in answer.splitlines() if line.strip().startswith(f"{name} = ")]

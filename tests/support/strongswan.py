@@ -124,6 +124,8 @@ connections {{
         }}
     }}
 }}
+"""
+SECRETS = """\
 secrets {{
     eap {{
         id = {user}
@@ -171,7 +173,7 @@ class Peer:
 
     def swanctl(self, *arguments: str) -> list[str]:
         """Return the command line that talks to it."""
-        return self.machine.command("swanctl", *arguments, "--uri", f"unix://{self.folder}/vici")
+        return self.machine.command(*swanctl(self.folder, *arguments))
 
 
 @contextmanager
@@ -220,8 +222,29 @@ def ipsec_client(
         password: What is typed.
     """
     how = login.format(user=user, ca=ca, appliance=NAS_TO_PERSON)
-    text = CLIENT.format(appliance=NAS_TO_PERSON, ca=ca, inside=INSIDE, user=user, password=password, login=how)
+    text = CLIENT.format(appliance=NAS_TO_PERSON, inside=INSIDE, login=how)
+    text += SECRETS.format(user=user, password=password)
     with strongswan(machines.person, folder, text) as peer:
         command = peer.swanctl("--initiate", "--child", "net", "--timeout", "60")
         with running(command, folder / "swanctl.log") as login_by_swanctl:
             yield login_by_swanctl
+
+
+def type_from_now_on(folder: Path, machines: Machines, user: str, password: str) -> None:
+    """Let a running client answer the next EAP-GTC question by another line than the last one.
+
+    Args:
+        folder: The client's.
+        machines: The network.
+        user: Who.
+        password: What is typed.
+    """
+    write_private(folder / "typed.conf", SECRETS.format(user=user, password=password).encode())
+    load = ("--load-creds", "--clear", "--file", str(folder / "typed.conf"))
+    # Neither of what swanctl looks for beside the file is needed again: the login has begun.
+    machines.person.run("env", f"SWANCTL_DIR={folder}", *swanctl(folder, *load))
+
+
+def swanctl(folder: Path, *arguments: str) -> list[str]:
+    """Return the command line that talks to the strongSwan of a folder, to be run on its machine."""
+    return ["swanctl", *arguments, "--uri", f"unix://{folder}/vici"]

@@ -14,6 +14,7 @@ packages="
   freeradius-utils
   gcc
   git
+  hostapd
   iproute2
   iputils-ping
   ldap-utils
@@ -41,6 +42,7 @@ packages="
   strongswan-swanctl
   sudo
   systemd
+  wpasupplicant
 "
 
 missing=""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import CertificationAuthority
-from tests.support.daemons import Program, running
+from tests.support.daemons import Program
+from tests.support.eapol import eapol_test
 from tests.support.freeradius_proxy import TTLS, FreeRadius, freeradius
-from tests.support.gate import write_private
 from tests.support.radius_gate import RadiusGate
 
 pytestmark = pytest.mark.system
@@ -21,26 +21,6 @@ def gate(module_folder: Path) -> Iterator[RadiusGate]:
     """One gate for all logins here; each test has its own user."""
     with RadiusGate(module_folder, timeout=20) as running:
         yield running
-
-
-@contextmanager
-def eapol_test(folder: Path, port: int, secret: str, user: str, *method: str, keys: bool = False) -> Iterator[Program]:
-    """Log in.
-
-    Args:
-        folder: For the configuration and the output.
-        port: Of the server, on loopback.
-        secret: Shared with it.
-        user: Who.
-        method: Lines of the network block that choose the EAP method.
-        keys: Whether the method makes keys, as Wi-Fi needs them.
-    """
-    lines = ("key_mgmt=IEEE8021X", "eapol_flags=0", f'identity="{user}"', 'password="push"', *method)
-    write_private(folder / "eapol.conf", ("network={\n" + "\n".join(lines) + "\n}\n").encode())
-    command = ["eapol_test", "-c", str(folder / "eapol.conf"), "-a", "127.0.0.1", "-p", str(port), "-s", secret]
-    expected = () if keys else ("-n",)
-    with running([*command, "-t", "20", *expected], folder / "eapol.log") as program:
-        yield program
 
 
 @pytest.mark.parametrize("method", ["MD5", "GTC"])

@@ -1,5 +1,6 @@
 """The real FreeRADIUS as a proxy in front of the gate, with the real radclient as the NAS."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.freeradius_proxy import READY, freeradius
-from tests.support.radclient import ORIGIN, radclient
-from tests.support.radius_gate import RadiusGate
+from tests.support.radclient import ORIGIN, radclient, received
+from tests.support.radius_gate import LOOPBACK, RadiusGate
 
 pytestmark = pytest.mark.system
 
@@ -18,8 +19,9 @@ WINDOW = 2
 
 @pytest.fixture(scope="module")
 def gate(module_folder: Path) -> Iterator[RadiusGate]:
-    """One gate for all logins here; each test has its own users."""
-    with RadiusGate(module_folder, timeout=20) as running:
+    """One gate for all logins here, which asks people at one NAS back; each test has its own users."""
+    asking = LOOPBACK | {"name": "asking", "nas_identifier": "asking", "mode": "challenge"}
+    with RadiusGate(module_folder, LOOPBACK, asking, timeout=20) as running:
         yield running
 
 
@@ -63,6 +65,25 @@ def test_retransmissions_through_the_proxy_ask_once(gate: RadiusGate, private_fo
         login.ends()
     assert "Received Access-Accept" in login.output
     assert len(gate.records_of("carla")) == 1
+
+
+def test_a_challenge_passes_the_proxy(gate: RadiusGate, private_folder: Path) -> None:
+    """A person is shown the number through the proxy, types it on the device, and the answer finds back to the login."""
+    person = gate.person("ida")
+    secret, nas = gate.secret.decode(), ', NAS-Identifier = "asking"'
+    with freeradius(private_folder, gate.radius_port, secret) as proxy:
+        with radclient(private_folder, proxy.port, secret, "ida", attributes=nas) as login:
+            login.ends()
+            assert "Received Access-Challenge" in login.output
+        [text], [state] = received(login, "Reply-Message"), received(login, "State")
+        assert received(login, "Prompt") == ["Echo"]
+        [number] = re.findall(r"Type ([0-9]{2}) on your device", text)
+        person.answer(person.question(), "approved", number)
+        answer = f"{nas}, State = {state}"
+        with radclient(private_folder, proxy.port, secret, "ida", password="ok", attributes=answer) as login:
+            assert login.ends() == 0
+    assert "Received Access-Accept" in login.output
+    assert [record["factor"] for record in gate.records_of("ida")] == ["push+number"]
 
 
 def test_a_slow_person_does_not_shut_out_the_others(gate: RadiusGate, private_folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.netns import NAS, PERSON, SERVER, Machines
-from tests.support.ocserv import INSIDE, TUNNEL_IS_UP, ocserv, openconnect
+from tests.support.ocserv import INSIDE, TUNNEL_IS_UP, ocserv, openconnect, openconnect_dialogue
 from tests.support.radius_gate import RadiusGate
 
 pytestmark = [pytest.mark.system, pytest.mark.root]
@@ -83,3 +83,13 @@ def test_ignored(gate: RadiusGate, machines: Machines, module_folder: Path) -> N
     assert "Nobody answered in time" in login.output
     assert LOGGED_IN not in login.output
     assert person.state(question) == "cancelled"
+
+
+def test_an_empty_password(gate: RadiusGate, machines: Machines, module_folder: Path) -> None:
+    """A person who presses Enter at once is told what to type: radcli sends no octets then, which prove no secret."""
+    person = gate.person("frida")
+    with openconnect_dialogue(module_folder, machines, "frida") as login:
+        login.shows("Password:")
+        login.types("")
+        login.shows("Type push")
+    assert person.pending() == []

@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemons import Program, running
-from tests.support.gate import write_private
-from tests.support.pam import ACCEPTED, PAM_WRAPPER, pam_service
+from tests.support.daemons import Program
+from tests.support.pam import ACCEPTED
+from tests.support.pam_radius import RHOST, pam_login
 from tests.support.radius_gate import RadiusGate
 
 pytestmark = pytest.mark.system
 
 TIMEOUT = 5
-RHOST = "203.0.113.7"
 REFUSED = "pamtester: Authentication failure"
 UNREACHABLE = "pamtester: Authentication service cannot retrieve authentication info"
 
@@ -25,30 +23,6 @@ def gate(module_folder: Path) -> Iterator[RadiusGate]:
     """One gate for all logins here; each test has its own user."""
     with RadiusGate(module_folder, timeout=TIMEOUT) as running:
         yield running
-
-
-@contextmanager
-def pam_login(
-    gate: RadiusGate, folder: Path, user: str, *options: str, seconds: int = 20, typed: str = ""
-) -> Iterator[Program]:
-    """Log in by pamtester.
-
-    Args:
-        gate: The server.
-        folder: For the PAM service and the module's configuration.
-        user: Who.
-        options: Of the module.
-        seconds: How long the module waits for one answer.
-        typed: The password, if one is asked for.
-    """
-    config = folder / "pam_radius.conf"
-    write_private(config, f"127.0.0.1:{gate.radius_port} {gate.secret.decode()} {seconds}\n".encode())
-    line = " ".join(("auth required pam_radius_auth.so", f"conf={config}", *options))
-    wrapper = {"LD_PRELOAD": PAM_WRAPPER, "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(folder)}
-    with pam_service(line, folder=folder) as service:
-        command = ["pamtester", "-I", f"rhost={RHOST}", service, user, "authenticate"]
-        with running(command, folder / "pamtester.log", typed=typed, environment=wrapper) as program:
-            yield program
 
 
 def verdict(login: Program) -> str:
