@@ -79,7 +79,7 @@ class HeldProvider(Provider):
             await self.answered.wait()
         finally:
             self.held.pending -= 1
-        return Denied() if str(handle.value).startswith(REJECTED) else Approved("held")
+        return Denied() if handle.id.startswith(REJECTED) else Approved("held")
 
     @override
     async def features(self, deadline: float) -> frozenset[str]:
