@@ -36,6 +36,11 @@ class Load:
     """How often each packet is sent each time."""
     ask_answered_again: bool = False
     """Send every packet once more when all are answered: the replies must be the same octets."""
+    password: str = "push"
+    states: Sequence[str] = ()
+    """Of the challenges that are answered, by the number of the login; none where logins begin."""
+    expect_challenge: bool = False
+    """Every login must get a challenge."""
 
 
 @dataclass
@@ -54,6 +59,8 @@ class Report:
     """Right answers by the seconds after which they had come."""
     percentiles: dict[str, float] = field(default_factory=dict)
     """Milliseconds from a login's first packet to its reply."""
+    states: list[str] = field(default_factory=list)
+    """Of the challenges, by the number of the login; empty for one that got none."""
 
 
 class Sending:
@@ -97,3 +104,25 @@ def send(load: Load) -> Report:
     """Send a load and wait for what comes back."""
     with Sending(load) as sending:
         return sending.report()
+
+
+def none_wrong(report: Report) -> Report:
+    """Return a report without wrong answers.
+
+    Raises:
+        WrongAnswerError: if there are some.
+    """
+    if report.wrong:
+        raise WrongAnswerError(", ".join(f"{count} times {fault}" for fault, count in report.wrong.items()))
+    return report
+
+
+def all_right(report: Report) -> Report:
+    """Return a report in which every login was answered, and right.
+
+    Raises:
+        WrongAnswerError: if it is not so.
+    """
+    if none_wrong(report).unanswered:
+        raise WrongAnswerError(f"{report.unanswered} logins were not answered, {report.right} were")
+    return report

@@ -19,11 +19,14 @@ from benchmarks.radius_load import REJECTED, Load, Report
 from pushgate.errors import BadMessageError
 from radius_server.wire import (
     ACCESS_ACCEPT,
+    ACCESS_CHALLENGE,
     ACCESS_REJECT,
     CALLING_STATION_ID,
     NAS_IP_ADDRESS,
     NAS_PORT,
+    STATE,
     build_request,
+    parse,
     verify_reply,
 )
 
@@ -132,16 +135,24 @@ def prepare(load: Load, sockets: Sockets) -> list[Flight]:
     flights = []
     for number in range(load.logins):
         user = load.users[number % len(load.users)].format(number)
-        attributes = (
+        attributes = [
             (NAS_IP_ADDRESS, bytes((192, 0, 2, 1))),
             (NAS_PORT, number.to_bytes(4, "big")),
             (CALLING_STATION_ID, b"203.0.113.%d" % (number % 250 + 1)),
-        )
-        identifier = number // len(ports) % IDENTIFIERS
-        packet = build_request(user, "push", secret, identifier, attributes, authenticator=secrets.token_bytes(16))
-        expected = ACCESS_REJECT if user.startswith(REJECTED) else ACCESS_ACCEPT
-        flights.append(Flight(packet, expected, ports[number % len(ports)]))
+        ]
+        if load.states:
+            attributes.append((STATE, load.states[number].encode()))
+        identifier, authenticator = number // len(ports) % IDENTIFIERS, secrets.token_bytes(16)
+        packet = build_request(user, load.password, secret, identifier, attributes, authenticator=authenticator)
+        flights.append(Flight(packet, expected_code(user, load), ports[number % len(ports)]))
     return flights
+
+
+def expected_code(user: str, load: Load) -> int:
+    """Say what a login must get."""
+    if load.expect_challenge:
+        return ACCESS_CHALLENGE
+    return ACCESS_REJECT if user.startswith(REJECTED) else ACCESS_ACCEPT
 
 
 def send_steadily(load: Load, sockets: Sockets, flights: list[Flight]) -> None:
@@ -229,6 +240,7 @@ def judge(load: Load, sockets: Sockets, flights: list[Flight]) -> Report:
         elif flight.answered:
             took.append(flight.answered - flight.sent)
     report = Report(len(took), dict(+wrong), sum(not flight.answered for flight in flights), sockets.packets)
+    report.states = [state_of(flight) for flight in flights] if load.expect_challenge else []
     if took:
         report.seconds = max(flight.answered for flight in flights) - min(flight.sent for flight in flights)
         report.answered_within = {str(mark): sum(each <= mark for each in took) for mark in MARKS}
@@ -250,6 +262,12 @@ def fault_of(flight: Flight, load: Load) -> str | None:
     if load.ask_answered_again and not flight.answered_again:
         return "not answered again"
     return None
+
+
+def state_of(flight: Flight) -> str:
+    """Return the State of a challenge; empty if there is none."""
+    states = parse(flight.reply).values(STATE) if flight.answered else []
+    return states[0].decode("ascii") if states else ""
 
 
 def run(load: Load) -> Report:
