@@ -1,6 +1,6 @@
 """What was found about a login, and how it follows from what the provider said."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pushgate.decision import Reason
 from pushgate.firstfactor.base import PasswordRight
@@ -19,7 +19,7 @@ class Verdict:
     detail: str = ""
     factor: str = ""
     """What opened the door."""
-    person: PasswordRight = field(default_factory=PasswordRight)
+    person: PasswordRight = PasswordRight()
 
     @property
     def accept(self) -> bool:

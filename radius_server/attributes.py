@@ -73,7 +73,9 @@ class TypedAttributes:
     def raw(self, name: str) -> list[bytes]:
         """Return every value as it stands on the wire, without its tag."""
         definition = self.definitions[name]
-        values = self.found.get(definition.key, [])
+        values = self.found.get(definition.key)
+        if values is None:
+            return []
         if not definition.tagged:
             return values
         return [value[1:] if value and value[0] <= HIGHEST_TAG else value for value in values]

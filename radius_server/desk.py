@@ -159,10 +159,10 @@ class Desk:
         refusal = refuse_scheme(packet, client.preset.pap_hint)
         if refusal is not None:
             return refusal
-        asker, typed = reader.asker(), reader.password()
+        typed = reader.password()
         if state is None:
             return read_login(reader, typed, self.options.join_secret)
-        conversation = self.states.take(state, asker, exchange.received)
+        conversation = self.states.take(state, reader.asker(), exchange.received)
         if conversation is None:
             return UNKNOWN_STATE
         hear(conversation, exchange, typed)

@@ -7,6 +7,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from pushgate.login import Origin, OriginSource
 from radius_server.attributes import TypedAttributes
@@ -29,6 +30,13 @@ BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 NOWHERE = Origin()
 
 
+class Place(NamedTuple):
+    """An address of a person, and what the core is told of it."""
+
+    address: IPAddress
+    origin: Origin
+
+
 def read_origin(
     attributes: TypedAttributes, sources: Iterable[AddressSource], refused: Collection[IPAddress | None]
 ) -> Origin:
@@ -41,16 +49,17 @@ def read_origin(
     """
     for source in sources:
         for text in source_texts(attributes, source):
-            address = parse_address(text)
-            if address is not None and address not in refused:
-                return origin_at(address)
+            place = read_place(text)
+            if place is not None and place.address not in refused:
+                return place.origin
     return NOWHERE
 
 
 @functools.lru_cache(REMEMBERED_ADDRESSES)
-def origin_at(address: IPAddress) -> Origin:
-    """Return the origin that an appliance has named."""
-    return Origin(str(address), OriginSource.NAS)
+def read_place(text: str) -> Place | None:
+    """Read the address of a person, as ``parse_address`` does; the same ones come again and again."""
+    address = parse_address(text)
+    return None if address is None else Place(address, Origin(str(address), OriginSource.NAS))
 
 
 def source_texts(attributes: TypedAttributes, source: AddressSource) -> list[str]:
@@ -64,7 +73,6 @@ def source_texts(attributes: TypedAttributes, source: AddressSource) -> list[str
     return attributes.texts(source)
 
 
-@functools.lru_cache(REMEMBERED_ADDRESSES)
 def parse_address(text: str) -> IPAddress | None:
     """Read an address in one of the forms that appliances write; None if it is none, or cannot be a person's.
 

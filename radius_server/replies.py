@@ -106,7 +106,7 @@ def encode_eap_question(exchange: Exchange, message: bytes, state: bytes) -> byt
 def size_of_accept(exchange: Exchange, granted: Attributes) -> int:
     """Return the octets of an Access-Accept that needs no Reply-Message to be understood."""
     states = [(PROXY_STATE, value) for value in exchange.request.packet.values(PROXY_STATE)]
-    return OVERHEAD + len(encode_attributes(states)) + len(encode_attributes(granted))
+    return OVERHEAD + len(encode_attributes([*states, *granted]))
 
 
 def takes_its_time(decision: Decision) -> bool:
@@ -139,6 +139,6 @@ def _encode(
     # RFC 2865 section 5.33: every Proxy-State, unmodified and in order.
     states = [(PROXY_STATE, value) for value in request.values(PROXY_STATE)]
     longest = MAX_PACKET if code == ACCESS_ACCEPT else MAX_SHORT
-    room = longest - OVERHEAD - len(encode_attributes(states)) - len(encode_attributes(needed))
-    shown = optional if len(encode_attributes(optional)) <= room else ()
+    fits = OVERHEAD + len(encode_attributes([*states, *optional, *needed])) <= longest
+    shown = optional if fits else ()
     return encode_reply(code, request, exchange.client.secret, [*states, *shown, *needed])

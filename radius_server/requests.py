@@ -1,7 +1,7 @@
 """From an authenticated Access-Request to a ``Login``, or to the reason why it is none."""
 
-import functools
 import hmac
+import struct
 
 from pushgate.errors import BadMessageError
 from pushgate.login import Login, Origin, Secret
@@ -34,7 +34,6 @@ class RequestReader:
         self.request, self.client = request, request.client
         self.attributes = TypedAttributes(request.packet.attributes)
 
-    @functools.cached_property
     def user(self) -> str:
         """Return the one User-Name by the client's rules; what else a name may be is the core's business."""
         names = self.attributes.raw("User-Name")
@@ -73,7 +72,6 @@ class RequestReader:
             raise BadMessageError("password_holds_nul")
         return text.encode("utf-8")
 
-    @functools.cached_property
     def origin(self) -> Origin:
         """Return where the person is, as far as this kind of appliance tells it."""
         nas = (self.attributes.address("NAS-IP-Address"), self.attributes.address("NAS-IPv6-Address"))
@@ -82,7 +80,7 @@ class RequestReader:
 
     def asker(self) -> Asker:
         """Return who this is, as far as a challenge and its answer must agree."""
-        return Asker(self.client.attempt_group, self.user, self.origin.address)
+        return Asker(self.client.attempt_group, self.user(), self.origin().address)
 
     def nas_name(self) -> str:
         """Return what the NAS calls itself, name or address, or nothing."""
@@ -113,7 +111,7 @@ def read_login(reader: RequestReader, typed: bytes, join_secret: bytes) -> Login
     Raises:
         BadMessageError: what is missing, or has not the form that it must have.
     """
-    client, user, origin = reader.client, reader.user, reader.origin
+    client, user, origin = reader.client, reader.user(), reader.origin()
     if user in client.probe_users:
         raise BadMessageError("probe_user")
     return Login(
@@ -169,6 +167,6 @@ def make_join_key(
     join_secret: bytes, group: str, user: str, place: str, discriminator: bytes, password: bytes
 ) -> bytes:
     """Name a login by its parts."""
-    parts = (group.encode(), user.encode(), place.encode(), discriminator, password)
-    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return hmac.digest(join_secret, framed, "sha256")
+    parts = [group.encode(), user.encode(), place.encode(), discriminator, password]
+    lengths = struct.pack("!5I", *map(len, parts))
+    return hmac.digest(join_secret, b"".join([lengths, *parts]), "sha256")
