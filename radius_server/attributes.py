@@ -1,17 +1,18 @@
 """Attributes by name and type, as the shipped dictionary defines them; the only place that knows pyrad.
 
-pyrad reads the dictionary, and decodes and encodes single values. Its packet decoder is not used: it accepts what
-``wire`` must refuse, and its tolerant handling of octets would make different passwords equal.
+pyrad reads the dictionary and encodes single values. Its decoders are not used: they accept what ``wire`` must refuse,
+fill short addresses up with zeros, and their tolerant handling of octets would make different passwords equal.
 """
 
 import functools
 import importlib.resources
+import ipaddress
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyrad.dictionary import Dictionary
-from pyrad.tools import DecodeAttr, EncodeAttr
+from pyrad.tools import EncodeAttr
 
 from pushgate.errors import BadMessageError
 from radius_server.wire import MAX_VALUE, Attributes, vendor_attributes
@@ -22,6 +23,12 @@ VENDOR_OVERHEAD = 6
 
 HIGHEST_TAG = 0x1F
 """RFC 2868 section 3: a first octet up to this one is a tag, not text."""
+
+LENGTHS = {"integer": 4, "ipaddr": 4, "ipv6addr": 16}
+REMEMBERED_ADDRESSES = 4096
+"""Of those that stand in requests: the same few appliances come again and again."""
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,36 +80,42 @@ class TypedAttributes:
 
     def texts(self, name: str) -> list[str]:
         """Return every value that is text in UTF-8; others are as good as absent."""
-        return list(_decodable(self.raw(name)))
+        values = self.raw(name)
+        return list(_decodable(values)) if values else []
 
-    def value(self, name: str) -> str | int | None:
-        """Return the one value of a number or address attribute; None if absent.
+    def number(self, name: str) -> int | None:
+        """Return the one value of a number; None if absent.
 
         Raises:
             BadMessageError: for a value of the wrong length, or several values.
         """
+        octets = self._single(name)
+        return None if octets is None else int.from_bytes(octets, "big")
+
+    def address(self, name: str) -> IPAddress | None:
+        """Return the one value of an address; None if absent.
+
+        Raises:
+            BadMessageError: for a value of the wrong length, or several values.
+        """
+        octets = self._single(name)
+        return None if octets is None else read_address(octets)
+
+    def _single(self, name: str) -> bytes | None:
         values = self.raw(name)
         if not values:
             return None
         if len(values) > 1:
             raise BadMessageError("attribute_twice", f"{name} occurs {len(values)} times")
-        return decode_value(self.definitions[name], values[0])
+        if len(values[0]) != LENGTHS[self.definitions[name].type]:
+            raise BadMessageError("attribute_length", f"{name} has {len(values[0])} octets")
+        return values[0]
 
 
-def decode_value(definition: Definition, value: bytes) -> str | int:
-    """Decode a number or address.
-
-    Raises:
-        BadMessageError: if the value does not have the length of its type.
-    """
-    if definition.type == "ipv6addr" and len(value) != 16:
-        # pyrad fills shorter ones up with zeros.
-        raise BadMessageError("attribute_length", f"{definition.name} has {len(value)} octets")
-    try:
-        decoded: str | int = DecodeAttr(definition.type, value)
-    except (ValueError, KeyError, AttributeError, struct.error) as error:
-        raise BadMessageError("attribute_length", f"{definition.name} has {len(value)} octets") from error
-    return decoded
+@functools.lru_cache(REMEMBERED_ADDRESSES)
+def read_address(octets: bytes) -> IPAddress:
+    """Read the 4 or 16 octets of an address."""
+    return ipaddress.ip_address(octets)
 
 
 def encode_value(definition: Definition, value: str | int, tag: int = 0) -> bytes:

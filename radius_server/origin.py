@@ -6,7 +6,7 @@ NAS-IP-Address and the source of the datagram are addresses of the appliance: th
 import functools
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from pushgate.login import Origin, OriginSource
 from radius_server.attributes import TypedAttributes
@@ -26,6 +26,7 @@ EUI_64 = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){7}")
 """A hardware address of eight octets, which would also pass for an IPv6 address."""
 LONGEST = 80
 BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+NOWHERE = Origin()
 
 
 def read_origin(
@@ -42,22 +43,25 @@ def read_origin(
         for text in source_texts(attributes, source):
             address = parse_address(text)
             if address is not None and address not in refused:
-                return Origin(str(address), OriginSource.NAS)
-    return Origin()
+                return origin_at(address)
+    return NOWHERE
 
 
-def source_texts(attributes: TypedAttributes, source: AddressSource) -> Iterator[str]:
-    """Yield what stands where a preset looks for the address."""
+@functools.lru_cache(REMEMBERED_ADDRESSES)
+def origin_at(address: IPAddress) -> Origin:
+    """Return the origin that an appliance has named."""
+    return Origin(str(address), OriginSource.NAS)
+
+
+def source_texts(attributes: TypedAttributes, source: AddressSource) -> list[str]:
+    """Return what stands where a preset looks for the address."""
     if source == "cisco-source-ip":
-        for pair in attributes.texts("Cisco-AVPair"):
-            if pair.startswith(CISCO_SOURCE):
-                yield pair.removeprefix(CISCO_SOURCE)
-    elif source == "Framed-IP-Address":
-        framed = attributes.value(source)
-        if framed is not None:
-            yield str(framed)
-    else:
-        yield from attributes.texts(source)
+        pairs = attributes.texts("Cisco-AVPair")
+        return [pair.removeprefix(CISCO_SOURCE) for pair in pairs if pair.startswith(CISCO_SOURCE)]
+    if source == "Framed-IP-Address":
+        framed = attributes.address(source)
+        return [] if framed is None else [str(framed)]
+    return attributes.texts(source)
 
 
 @functools.lru_cache(REMEMBERED_ADDRESSES)

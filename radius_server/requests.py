@@ -2,14 +2,12 @@
 
 import functools
 import hmac
-import ipaddress
-from collections.abc import Iterator
 
 from pushgate.errors import BadMessageError
 from pushgate.login import Login, Origin, Secret
 from pushgate.text import clean
 from radius_server.attributes import TypedAttributes
-from radius_server.clients import IPAddress, NameRules
+from radius_server.clients import NameRules
 from radius_server.link import Request
 from radius_server.origin import read_origin
 from radius_server.schemes import Refusal
@@ -78,23 +76,17 @@ class RequestReader:
     @functools.cached_property
     def origin(self) -> Origin:
         """Return where the person is, as far as this kind of appliance tells it."""
-        machines = (self.request.source, self.request.local, *self.nas_addresses())
+        nas = (self.attributes.address("NAS-IP-Address"), self.attributes.address("NAS-IPv6-Address"))
+        machines = (self.request.source, self.request.local, *nas)
         return read_origin(self.attributes, self.client.preset.origin, machines)
 
     def asker(self) -> Asker:
         """Return who this is, as far as a challenge and its answer must agree."""
         return Asker(self.client.attempt_group, self.user, self.origin.address)
 
-    def nas_addresses(self) -> Iterator[IPAddress]:
-        """Yield the addresses that the NAS says are its own."""
-        for name in ("NAS-IP-Address", "NAS-IPv6-Address"):
-            value = self.attributes.value(name)
-            if value is not None:
-                yield ipaddress.ip_address(value)
-
     def nas_name(self) -> str:
         """Return what the NAS calls itself, name or address, or nothing."""
-        return self.host() or str(self.attributes.value("NAS-IP-Address") or "")
+        return self.host() or str(self.attributes.address("NAS-IP-Address") or "")
 
     def host(self) -> str:
         """Return the name that the NAS gives itself, or nothing."""
@@ -106,8 +98,8 @@ class RequestReader:
         for session in self.attributes.raw("Acct-Session-Id"):
             if session:
                 return b"session " + session
-        port = self.attributes.value("NAS-Port")
-        return b"port %d" % port if isinstance(port, int) and port else b""
+        port = self.attributes.number("NAS-Port")
+        return b"port %d" % port if port else b""
 
 
 def read_login(reader: RequestReader, typed: bytes, join_secret: bytes) -> Login:

@@ -1,18 +1,14 @@
 """The shipped dictionary, and attributes by name."""
 
+from collections.abc import Callable
+from ipaddress import ip_address
+
 import pytest
 from pyrad.dictionary import Dictionary
 from pyrad.packet import AccessAccept, AuthPacket
 
 from pushgate.errors import BadMessageError
-from radius_server.attributes import (
-    FILES,
-    Definition,
-    TypedAttributes,
-    decode_value,
-    encode_value,
-    load_definitions,
-)
+from radius_server.attributes import FILES, TypedAttributes, encode_value, load_definitions
 from radius_server.wire import VENDOR_SPECIFIC, encode_attributes, encode_vendor_attribute
 from tests.support.project import ROOT
 
@@ -87,30 +83,30 @@ def test_vendors() -> None:
 def test_values() -> None:
     """Numbers and addresses are decoded by their type."""
     attributes = TypedAttributes(((4, bytes((192, 0, 2, 1))), (5, b"\0\0\x01\0"), (95, bytes(15) + b"\x01")))
-    values = [attributes.value(name) for name in ("NAS-IP-Address", "NAS-Port", "NAS-IPv6-Address", "NAS-Port-Type")]
-    assert values == ["192.0.2.1", 256, "::1", None]
+    addresses = [attributes.address(name) for name in ("NAS-IP-Address", "NAS-IPv6-Address", "Framed-IP-Address")]
+    assert addresses == [ip_address("192.0.2.1"), ip_address("::1"), None]
+    assert [attributes.number(name) for name in ("NAS-Port", "NAS-Port-Type")] == [256, None]
 
 
 @pytest.mark.parametrize(
-    ("attributes", "name", "reason"),
+    ("attributes", "read", "name", "reason"),
     [
-        (((4, b"abc"),), "NAS-IP-Address", "attribute_length"),
-        (((5, b""),), "NAS-Port", "attribute_length"),
-        (((95, b"\x20\x01"),), "NAS-IPv6-Address", "attribute_length"),
-        (((5, bytes(4)), (5, bytes(4))), "NAS-Port", "attribute_twice"),
+        (((4, b"abc"),), TypedAttributes.address, "NAS-IP-Address", "attribute_length"),
+        (((4, bytes(16)),), TypedAttributes.address, "NAS-IP-Address", "attribute_length"),
+        (((5, b""),), TypedAttributes.number, "NAS-Port", "attribute_length"),
+        (((5, bytes(5)),), TypedAttributes.number, "NAS-Port", "attribute_length"),
+        (((95, b"\x20\x01"),), TypedAttributes.address, "NAS-IPv6-Address", "attribute_length"),
+        (((95, bytes(4)),), TypedAttributes.address, "NAS-IPv6-Address", "attribute_length"),
+        (((5, bytes(4)), (5, bytes(4))), TypedAttributes.number, "NAS-Port", "attribute_twice"),
     ],
 )
-def test_bad_values(attributes: tuple[tuple[int, bytes], ...], name: str, reason: str) -> None:
+def test_bad_values(
+    attributes: tuple[tuple[int, bytes], ...], read: Callable[[TypedAttributes, str], object], name: str, reason: str
+) -> None:
     """A value of the wrong length, or two where one belongs, is an error."""
     with pytest.raises(BadMessageError) as caught:
-        TypedAttributes(attributes).value(name)
+        read(TypedAttributes(attributes), name)
     assert caught.value.reason == reason
-
-
-def test_unknown_type() -> None:
-    """A type that cannot be decoded is an error of the message, not a crash."""
-    with pytest.raises(BadMessageError):
-        decode_value(Definition("Odd", (0, 200), "tlv", tagged=False), b"abc")
 
 
 @pytest.mark.parametrize(
