@@ -158,7 +158,7 @@ class Desk:
         reader = RequestReader(exchange.request)
         if client.eap_gtc and packet.has(EAP_MESSAGE):
             return self.read_eap(exchange, reader, state)
-        refusal = refuse_scheme(packet, client.preset.pap_hint)
+        refusal = refuse_scheme(packet, client.preset.pap_hint, proved=not exchange.link.forgeable)
         if refusal is not None:
             return refusal
         asker, typed = reader.asker(), reader.password()
