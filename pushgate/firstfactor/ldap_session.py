@@ -267,8 +267,8 @@ def fill(text: str, **values: str) -> str:
 def short_name(name: str) -> str:
     """Return the first value of a distinguished name: ``vpn`` of ``cn=vpn,ou=groups,dc=example``.
 
-    Nothing if that value looks like a distinguished name itself: whoever may make some group could else make one that is called
-    like another group in full, which an administrator has written into a rule to be safe from just that.
+    Nothing if that value looks like a distinguished name itself: whoever may make some group could else make one that
+    is called like another group in full, which an administrator has written into a rule to be safe from just that.
     """
     try:
         value = parse_dn(name)[0][1]

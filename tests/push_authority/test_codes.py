@@ -44,7 +44,7 @@ async def fail(town: Town, times: int) -> list[Ruling]:
     ],
 )
 def test_codes_have_one_spelling(typed: str, digits: str) -> None:
-    """Full-width digits, blanks and hyphens are how people type; everything else stays, as far as it is ASCII, and is wrong."""
+    """Full-width digits, blanks and hyphens are how people type; everything else is wrong, and stays plain text."""
     assert codes.normalize(typed) == digits
 
 
