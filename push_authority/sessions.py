@@ -141,12 +141,7 @@ def find_repeated(tx: Transaction, now: float, api_key: str, idempotency_key: st
 
 
 def insert_session(
-    tx: Transaction,
-    session: Session,
-    idempotency_key: str | None = None,
-    body_hash: bytes | None = None,
-    *,
-    recorded: bool = True,
+    tx: Transaction, session: Session, key: str | None = None, body_hash: bytes | None = None, *, recorded: bool = True
 ) -> None:
     """Add a new session, with its audit entry if ``recorded``; one that a code has decided is final at once."""
     finished = None if session.stored_state == State.PENDING else session.created
@@ -156,7 +151,7 @@ def insert_session(
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         *(session.id, session.domain_id, session.user_id, session.api_key, session.service, session.origin),
         *(session.ctx, session.nonce, session.stored_state, session.stored_reason, session.created, session.expires),
-        *(finished, idempotency_key, body_hash, session.number, session.method),
+        *(finished, key, body_hash, session.number, session.method),
     )
     about = {"session": session.id, "user": session.user_id, "service": session.service, "origin": session.origin}
     if session.method != "device":
