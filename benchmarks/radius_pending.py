@@ -65,7 +65,9 @@ def pending_logins(folder: Path, logins: int = PENDING, thinking: float = THINKI
 def waiting_peers(folder: Path, setups: tuple[Setup, ...] = PEERS, thinking: float = THINKING) -> list[Figure]:
     """Send the same kind of load to FreeRADIUS; all set-ups side by side, because their threads only sleep."""
     with ThreadPoolExecutor(len(setups)) as pool:
-        return list(pool.map(lambda setup: waiting_peer(folder / f"{setup.kind}-{setup.threads}", setup, thinking), setups))
+        return list(
+            pool.map(lambda setup: waiting_peer(folder / f"{setup.kind}-{setup.threads}", setup, thinking), setups)
+        )
 
 
 def waiting_peer(folder: Path, setup: Setup, thinking: float) -> Figure:

@@ -11,7 +11,7 @@ import stat
 import struct
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -133,6 +133,10 @@ class PamListener:
         """Forget a connection that has been served."""
         self.connections.discard(task)
         connection.close()
+
+    def replace_services(self, services: frozenset[str]) -> None:
+        """Take other services over, as a reload brings them; logins that are pending go on."""
+        self.options = replace(self.options, services=services)
 
     async def ask_core(self, login: Login, conversation: Conversation) -> Decision:
         """Ask the core, with a hint in the log where the administrator has forgotten a line."""

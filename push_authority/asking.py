@@ -110,7 +110,8 @@ def decide_by_code(
         stored_reason=ruling.refusal,
         method=ruling.method,
     )
-    insert_session(tx, session)
+    # Entries are kept for good: who tries names that nobody has, without end, shall not fill the disk with them.
+    insert_session(tx, session, recorded=person is not None)
     if ruling.refusal:
         forget_refused_codes(tx, asked.id, MAX_REFUSED_CODES)
     return session

@@ -53,8 +53,11 @@ class Ruling:
 
 
 def normalize(typed: str) -> str:
-    """Return a code without what people put between its digits; full-width digits become plain ones."""
-    return BLANKS.sub("", unicodedata.normalize("NFKC", typed))
+    """Return a code without what people put between its digits; full-width digits become plain ones.
+
+    Codes are digits: what is not ASCII even then, half a surrogate pair too, becomes a question mark and so no code.
+    """
+    return BLANKS.sub("", unicodedata.normalize("NFKC", typed)).encode("ascii", "replace").decode("ascii")
 
 
 def check(

@@ -141,9 +141,9 @@ def find_repeated(tx: Transaction, now: float, api_key: str, idempotency_key: st
 
 
 def insert_session(
-    tx: Transaction, session: Session, idempotency_key: str | None = None, body_hash: bytes | None = None
+    tx: Transaction, session: Session, key: str | None = None, body_hash: bytes | None = None, *, recorded: bool = True
 ) -> None:
-    """Add a new session with its audit entry; one that a code has decided is final at once."""
+    """Add a new session, with its audit entry if ``recorded``; one that a code has decided is final at once."""
     finished = None if session.stored_state == State.PENDING else session.created
     tx.execute(
         """INSERT INTO session (id, domain_id, user_id, api_key, service, origin, ctx, nonce, state, reason, created,
@@ -151,12 +151,13 @@ def insert_session(
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         *(session.id, session.domain_id, session.user_id, session.api_key, session.service, session.origin),
         *(session.ctx, session.nonce, session.stored_state, session.stored_reason, session.created, session.expires),
-        *(finished, idempotency_key, body_hash, session.number, session.method),
+        *(finished, key, body_hash, session.number, session.method),
     )
     about = {"session": session.id, "user": session.user_id, "service": session.service, "origin": session.origin}
     if session.method != "device":
         about["method"] = session.method
-    audit.record(tx, session.created, f"session.{session.stored_state}", **about, reason=session.stored_reason)
+    if recorded:
+        audit.record(tx, session.created, f"session.{session.stored_state}", **about, reason=session.stored_reason)
     if session.stored_state == State.APPROVED:
         sql = "INSERT INTO decision (session_id, decision, via, at) VALUES (?, 'approved', ?, ?)"
         tx.execute(sql, session.id, session.method, session.created)

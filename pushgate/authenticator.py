@@ -120,10 +120,10 @@ class Authenticator:
             return verdict or Verdict(Reason.NOT_PERMITTED)
         if self.guards.cool_down.holds(login):
             return Verdict(Reason.DENIED, "denied a moment ago")
-        full = self.guards.places.refusal(login.user)
+        full = self.guards.places.refusal(login)
         if full:
             return Verdict(Reason.OVERLOADED, full)
-        with self.guards.places.taken_by(login.user):
+        with self.guards.places.taken_by(login):
             deadline = self.clock.now() + self.timeout
             if conversation.reply_by is not None and not conversation.can_ask:
                 deadline = min(deadline, conversation.reply_by)
@@ -191,7 +191,7 @@ class Authenticator:
         if isinstance(outcome, Denied):
             self.guards.cool_down.note_denial(login)
         if isinstance(outcome, Approved):
-            self.guards.budget.refund(login.user)
+            self.guards.budget.refund(login)
         return judge(login, outcome, rule)
 
     async def begin(self, login: Login, deadline: float) -> Outcome:
@@ -201,13 +201,13 @@ class Authenticator:
         if isinstance(login.factor, Code):
             return await begin_question(self.provider, login, deadline)
         budget = self.guards.budget
-        if budget.is_spent(login.user):
+        if budget.is_spent(login):
             return Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many pushes that nobody approved")
         # Counted before it is sent, or many logins at the same moment would each find the budget unspent.
-        budget.take(login.user)
+        budget.take(login)
         outcome = await begin_question(self.provider, login, deadline)
         if isinstance(outcome, Failed) and not outcome.asked:
-            budget.give_back(login.user)
+            budget.give_back(login)
         return outcome
 
     async def wait(self, question: Question, conversation: Conversation, deadline: float) -> Outcome:

@@ -24,6 +24,7 @@ RESTART_ONLY = {
         "max_pending_per_client",
         "receive_buffer",
         "state_folder",
+        "join_key_file",
         "radsec.listen",
     ),
     "pam": ("socket", "allowed_peer_uids"),
@@ -68,6 +69,8 @@ class Reloader:
                 log.error("reload_refused", problem=problem.message, hint=problem.hint)
             raise
         self.exchange(rules)
+        if self.parts.pam is not None and settings.pam is not None:
+            self.parts.pam.replace_services(frozenset(settings.pam.services))
         later = list(needs_restart(self.started_with, settings))
         log.info("reloaded", needs_restart=later)
         return {"needs_restart": later}

@@ -61,7 +61,7 @@ def read_certificate(der: bytes) -> PeerCertificate:
         certificate = x509.load_der_x509_certificate(der)
         names = alternative_names(certificate)
         common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         # Its parser is stricter than OpenSSL's.
         raise BadMessageError("certificate_unreadable") from None
     marks = {Mark("sha256", hashlib.sha256(der).hexdigest()), *names}
@@ -75,7 +75,7 @@ def alternative_names(certificate: x509.Certificate) -> set[Mark]:
     """Return the names in subjectAltName that a client can be configured by.
 
     Raises:
-        ValueError: the extension cannot be read.
+        ValueError: the extension cannot be read; or x509's own exceptions, which are no ValueErrors.
     """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

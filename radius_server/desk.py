@@ -24,6 +24,7 @@ from radius_server.duplicates import DuplicateTable, Fresh, Full, Repeated
 from radius_server.eap import EAP_GTC
 from radius_server.eap_login import EapQuestion, EapTurns, read_eap, refuse_turn
 from radius_server.floor import Floor
+from radius_server.lately import LatelyExpired
 from radius_server.limits import OVERLOADED, Slots
 from radius_server.link import Exchange, Link, Request, Waiter
 from radius_server.outbox import Outbox
@@ -79,6 +80,7 @@ class Desk:
         self.states = StateTable[RadiusConversation](options.max_pending, options.max_pending)
         self.eap = EapTurns(StateTable(4 * options.max_pending, options.max_pending), self.outbox)
         self.joinable: dict[bytes, RadiusConversation] = {}
+        self.lately = LatelyExpired()
         self.logins = Slots(options.max_pending, options.max_pending_per_client)
         self.rejects = Slots(options.max_pending, options.max_pending_per_client)
         self.floor = Floor(self.rejects, self.outbox, clock)
@@ -156,7 +158,7 @@ class Desk:
         reader = RequestReader(exchange.request)
         if client.eap_gtc and packet.has(EAP_MESSAGE):
             return self.read_eap(exchange, reader, state)
-        refusal = refuse_scheme(packet, client.preset.pap_hint)
+        refusal = refuse_scheme(packet, client.preset.pap_hint, proved=not exchange.link.forgeable)
         if refusal is not None:
             return refusal
         typed = reader.password()
@@ -197,7 +199,8 @@ class Desk:
             exchange.waiter = pending
             pending.join(exchange)
             return None
-        decision = self.core.decide_at_once(login)
+        decision = self.lately.find(key, exchange.received) if key is not None else None
+        decision = decision or self.core.decide_at_once(login)
         if decision is not None:
             self.floor.reply(exchange, decision)
             return None
@@ -224,8 +227,10 @@ class Desk:
             decision = Decision(accept=False, reason=Reason.INTERNAL, audit_id="")
         if takes_its_time(decision) and conversation.waiting:
             # Whoever asks the same meanwhile shares the rejection.
-            await self.floor.reached(max(exchange.received for exchange in conversation.waiting))
+            await self.floor.reached(min(exchange.received for exchange in conversation.waiting))
         self.close(conversation, login.join_key)
+        if decision.reason is Reason.EXPIRED and login.join_key is not None:
+            self.lately.note(login.join_key, decision, self.clock.now())
         for exchange in conversation.waiting:
             self.outbox.reply(exchange, decision)
 

@@ -1,7 +1,7 @@
 """Sending replies: encoded, kept for repetitions, counted; and what each teaches about the patience of its NAS."""
 
 from pushgate.clock import Clock
-from pushgate.decision import Decision
+from pushgate.decision import Decision, Reason
 from pushgate.errors import BadMessageError
 from radius_server.counters import Counters, DropLog
 from radius_server.link import Exchange
@@ -17,6 +17,9 @@ from radius_server.schemes import Refusal
 from radius_server.timing import Rhythms
 from radius_server.wire import MAX_PACKET, Attributes
 
+BEYOND_PASSWORD = frozenset({Reason.APPROVED, Reason.DENIED, Reason.EXPIRED, Reason.GIVEN_UP, Reason.BAD_CODE})
+"""Ends of a login whose password field was uncovered to sense: whoever covered it knows the secret."""
+
 
 class Outbox:
     """The one way out for replies."""
@@ -27,7 +30,11 @@ class Outbox:
     def reply(self, exchange: Exchange, answer: Decision | Refusal) -> None:
         """Accept or reject."""
         try:
-            self.send(exchange, encode_answer(exchange, *self.grant(exchange, answer)))
+            self.send(
+                exchange,
+                encode_answer(exchange, *self.grant(exchange, answer)),
+                proved=isinstance(answer, Decision) and answer.reason in BEYOND_PASSWORD,
+            )
         except BadMessageError as error:
             self.drop(exchange, error)
 
@@ -49,7 +56,7 @@ class Outbox:
     def challenge(self, exchange: Exchange, text: ChallengeText) -> None:
         """Ask the person at the NAS."""
         try:
-            self.send(exchange, encode_challenge(exchange, text))
+            self.send(exchange, encode_challenge(exchange, text), proved=True)
         except BadMessageError as error:
             self.drop(exchange, error)
 
@@ -60,12 +67,12 @@ class Outbox:
         except BadMessageError as error:
             self.drop(exchange, error)
 
-    def send(self, exchange: Exchange, reply: bytes) -> None:
-        """Send a reply, and keep it for repetitions."""
+    def send(self, exchange: Exchange, reply: bytes, *, proved: bool = False) -> None:
+        """Send a reply, and keep it for repetitions; ``proved``: what was asked shows that the asker has the secret."""
         now = self.clock.now()
         if not exchange.table.answer(exchange.entry, reply, now):
             return  # displaced meanwhile: the NAS would not take this reply any more
-        self.learn(exchange)
+        self.learn(exchange, proved=proved)
         self.counters.count_reply(reply[0])
         if not exchange.link.send(reply):
             self.drops.note_send_failure(exchange.client.name, now)
@@ -75,6 +82,11 @@ class Outbox:
         exchange.table.forget(exchange.entry)
         self.drops.drop(exchange.client.name, error.reason, self.clock.now())
 
-    def learn(self, exchange: Exchange) -> None:
-        """Note how long this NAS was seen to wait."""
+    def learn(self, exchange: Exchange, *, proved: bool = False) -> None:
+        """Note how long this NAS was seen to wait, unless anybody could have sent these packets in its name.
+
+        Else three short series of forged packets would make us answer all its people after two seconds.
+        """
+        if not (proved or exchange.request.signed or not exchange.link.forgeable):
+            return
         self.rhythms.note(exchange.client, exchange.request.source, exchange.sent_at, self.clock.now())

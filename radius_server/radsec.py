@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 import structlog
 from typing_extensions import override
@@ -31,6 +32,8 @@ GOODBYE_SECONDS = 1.0
 MAX_HANDSHAKES = 64
 """At once: each costs 0.3 MB and a public-key operation, for somebody who has shown nothing yet."""
 MAX_HANDSHAKES_PER_ADDRESS = 16
+SITE_PREFIX = 64
+"""Bits of an IPv6 address beyond which whoever has one has them all (RFC 6177, RFC 4291 section 2.5.1)."""
 
 log = structlog.get_logger()
 
@@ -201,7 +204,8 @@ class RadsecListener(Listener, Owner):
             return "unknown_address"
         if len(self.connections) >= self.rules.limits.max_connections:
             return "too_many_connections"
-        of_address = sum(address == source for address in self.handshakes.values())
+        place = neighbourhood(source)
+        of_address = sum(neighbourhood(address) == place for address in self.handshakes.values())
         if len(self.handshakes) >= MAX_HANDSHAKES or of_address >= MAX_HANDSHAKES_PER_ADDRESS:
             return "too_many_handshakes"
         return ""
@@ -281,3 +285,11 @@ class RadsecListener(Listener, Owner):
         if self.waiting:
             self.waiting = False
             self.read_sockets()
+
+
+def neighbourhood(source: IPAddress) -> IPAddress:
+    """Return what stands for an address and for all that whoever has it can take as well."""
+    if source.version == 4:
+        return source
+    bits = source.max_prefixlen - SITE_PREFIX
+    return IPv6Address(int(source) >> bits << bits)

@@ -48,12 +48,13 @@ class Refusal:
 UNPROVED = Refusal("empty_password", EMPTY_HINT, "Type push")
 
 
-def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
+def refuse_scheme(packet: Packet, pap_hint: str = "", *, proved: bool = False) -> Refusal | None:
     """Return the refusal of a request that is not PAP; None if it is.
 
     Args:
         packet: The request.
         pap_hint: The setting that makes this appliance send PAP.
+        proved: Whether the transport shows who sent it, as TLS does.
     """
     hint = f"{HINT}: {pap_hint}" if pap_hint else HINT
     eap = packet.values(EAP_MESSAGE)
@@ -61,7 +62,7 @@ def refuse_scheme(packet: Packet, pap_hint: str = "") -> Refusal | None:
         # RFC 3579 section 2.6.5: no Reply-Message beside an EAP-Message.
         return Refusal("eap", hint, attributes=((EAP_MESSAGE, eap_refusal(b"".join(eap))),))
     if packet.has(USER_PASSWORD):
-        return None if is_proved(packet) else UNPROVED
+        return None if proved or is_proved(packet) else UNPROVED
     if packet.has(CHAP_PASSWORD):
         return Refusal("chap", hint, USE_PAP)
     if packet.has(ARAP_PASSWORD):

@@ -262,8 +262,7 @@ def encode_reply(code: int, request: Packet, secret: bytes, attributes: Iterable
     """Build the reply to a request, as ``encode_request`` does; then the Response Authenticator seals it."""
     # RFC 3579 section 3.2: the Message-Authenticator of a reply is made over the Request Authenticator.
     signed = encode_request(code, request.identifier, request.authenticator, secret, attributes)
-    response_authenticator = md5(signed + secret)
-    return signed[:4] + response_authenticator + signed[20:]
+    return signed[:4] + md5(signed + secret) + signed[20:]
 
 
 def build_request(
@@ -291,8 +290,7 @@ def verify_reply(request: bytes, reply: bytes, secret: bytes, *, signed: bool = 
     asked, answer = parse(request), parse(reply)
     if answer.identifier != asked.identifier:
         raise BadMessageError("other_identifier")
-    raw = answer.raw
-    expected = md5(raw[:4] + asked.authenticator + raw[20:] + secret)
+    expected = md5(answer.raw[:4] + asked.authenticator + answer.raw[20:] + secret)
     if not hmac.compare_digest(expected, answer.authenticator):
         raise BadMessageError("wrong_response_authenticator")
     if not check_message_authenticator(answer, secret, asked.authenticator) and signed:
@@ -301,6 +299,5 @@ def verify_reply(request: bytes, reply: bytes, secret: bytes, *, signed: bool = 
 
 
 def md5(octets: bytes) -> bytes:
-    """Return the MD5 of some octets."""
-    # RFC 2865 prescribes MD5; usedforsecurity lets it run on hosts in FIPS mode.
+    """Return the MD5 of some octets, which RFC 2865 prescribes, on hosts in FIPS mode too."""
     return hashlib.md5(octets, usedforsecurity=False).digest()

@@ -222,4 +222,5 @@ def test_each_appliance_has_a_page() -> None:
     assert presets == {
         *("fortigate", "cisco-asa", "paloalto", "pfsense-openvpn", "opnsense-openvpn", "mikrotik", "strongswan"),
         *("ocserv", "openvpn-auth-radius", "openvpn-as", "netscaler", "freeradius", "radsecproxy"),
+        *("pam-radius", "wired-8021x"),
     }

@@ -265,7 +265,11 @@ def fill(text: str, **values: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return the first value of a distinguished name: ``vpn`` of ``cn=vpn,ou=groups,dc=example``."""
+    """Return the first value of a distinguished name: ``vpn`` of ``cn=vpn,ou=groups,dc=example``.
+
+    Nothing if that value looks like a distinguished name itself: whoever may make some group could else make one that
+    is called like another group in full, which an administrator has written into a rule to be safe from just that.
+    """
     try:
         value = parse_dn(name)[0][1]
     except (LDAPExceptionError, IndexError):
@@ -277,7 +281,8 @@ def short_name(name: str) -> str:
         value.encode(),
         flags=re.DOTALL,
     )
-    return octets.decode("utf-8", "replace")
+    name = octets.decode("utf-8", "replace")
+    return "" if "=" in name else name
 
 
 def filter_fault(text: str) -> str:

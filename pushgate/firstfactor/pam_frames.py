@@ -1,5 +1,8 @@
 """The frames between the daemon and its PAM workers: a length of four octets, and that many octets.
 
+Each question begins with a mark, and its answer with the same one: a module that forks, and whose child comes back from
+PAM too, answers twice, and the second answer must not pass for that of the next person.
+
 Both ends import this: nothing but the standard library here, because a worker is to start fast.
 """
 
@@ -10,8 +13,11 @@ MAX_FRAME = 2048
 """Octets; more than any question has, and no worker can make the daemon hold more."""
 
 LENGTH = struct.Struct("!I")
-USER_LENGTH = struct.Struct("!H")
-CODE = struct.Struct("!i")
+QUESTION = struct.Struct("!8sH")
+"""Mark and length of the user name; then the name and the password."""
+ANSWER = struct.Struct("!8si")
+"""Mark and return code."""
+MARK_LENGTH = 8
 
 READY = b"ready"
 """A worker's first frame; anything else in its place says why it cannot work."""
@@ -54,36 +60,40 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return payload if len(payload) == length else None
 
 
-def pack_question(user: bytes, password: bytes) -> bytes:
-    """Write a user name and a password."""
-    return USER_LENGTH.pack(len(user)) + user + password
+def pack_question(mark: bytes, user: bytes, password: bytes) -> bytes:
+    """Write a mark, a user name and a password."""
+    return QUESTION.pack(mark, len(user)) + user + password
 
 
-def unpack_question(payload: bytes) -> tuple[bytes, bytes]:
-    """Read a user name and a password.
+def unpack_question(payload: bytes) -> tuple[bytes, bytes, bytes]:
+    """Read a mark, a user name and a password.
 
     Raises:
         ValueError: if the payload ends inside the name.
     """
-    if len(payload) < USER_LENGTH.size:
+    if len(payload) < QUESTION.size:
         raise ValueError("a question without a user name")
-    end = USER_LENGTH.size + int(USER_LENGTH.unpack_from(payload)[0])
+    mark, length = QUESTION.unpack_from(payload)
+    end = QUESTION.size + int(length)
     if len(payload) < end:
         raise ValueError("a question that ends inside the user name")
-    return payload[USER_LENGTH.size : end], payload[end:]
+    return mark, payload[QUESTION.size : end], payload[end:]
 
 
-def pack_code(code: int) -> bytes:
-    """Write a PAM return code."""
-    return CODE.pack(code)
+def pack_answer(mark: bytes, code: int) -> bytes:
+    """Write the mark of a question and a PAM return code."""
+    return ANSWER.pack(mark, code)
 
 
-def unpack_code(payload: bytes) -> int:
-    """Read a PAM return code.
+def unpack_answer(mark: bytes, payload: bytes) -> int:
+    """Read the PAM return code that answers the question of this mark.
 
     Raises:
-        ValueError: if the payload is none.
+        ValueError: if the payload is none, or answers another question.
     """
-    if len(payload) != CODE.size:
+    if len(payload) != ANSWER.size:
         raise ValueError("not a return code")
-    return int(CODE.unpack(payload)[0])
+    answered, code = ANSWER.unpack(payload)
+    if answered != mark:
+        raise ValueError("the answer to another question")
+    return int(code)

@@ -3,12 +3,21 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 from asyncio import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pushgate.firstfactor.pam_frames import LENGTH, READY, frame, pack_question, payload_length, unpack_code
+from pushgate.firstfactor.pam_frames import (
+    LENGTH,
+    MARK_LENGTH,
+    READY,
+    frame,
+    pack_question,
+    payload_length,
+    unpack_answer,
+)
 from pushgate.text import clean
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -71,10 +80,11 @@ class PamProcess:
         """
         assert self.process.stdin is not None
         self.asked += 1
+        mark = secrets.token_bytes(MARK_LENGTH)
         try:
-            self.process.stdin.write(frame(pack_question(user, password)))
+            self.process.stdin.write(frame(pack_question(mark, user, password)))
             await self.process.stdin.drain()
-            return unpack_code(await self.receive())
+            return unpack_answer(mark, await self.receive())
         except (OSError, ValueError) as error:
             raise WorkerError(type(error).__name__) from None
 

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import BinaryIO
 
-from pushgate.firstfactor.pam_frames import READY, frame, pack_code, read_frame, unpack_question
+from pushgate.firstfactor.pam_frames import READY, frame, pack_answer, read_frame, unpack_question
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 PAM_SYSTEM_ERR = 4
@@ -32,7 +32,8 @@ def main() -> None:
         return
     say(answers, READY)
     while (payload := read_frame(questions)) is not None:
-        say(answers, pack_code(check(PamAuthenticator, service, *unpack_question(payload))))
+        mark, user, password = unpack_question(payload)
+        say(answers, pack_answer(mark, check(PamAuthenticator, service, user, password)))
 
 
 def check(authenticator: type, service: str, user: bytes, password: bytes) -> int:

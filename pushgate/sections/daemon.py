@@ -14,9 +14,14 @@ class LoginSettings(Section):
     timeout: Seconds = Field(60, ge=1, le=300, description="Seconds that a person has to answer.")
     max_pending: int = Field(5000, ge=1, le=100_000, description="Logins that may wait at the same time.")
     max_unapproved_pushes: int = Field(
-        5, ge=1, le=100, description="Pushes of one user in five minutes that nobody approves; then only codes help."
+        5,
+        ge=1,
+        le=100,
+        description="Pushes of one user from one address in five minutes that nobody approves; four times in all.",
     )
-    max_pending_per_user: int = Field(20, ge=1, le=1000, description="The same of one user, so that none fills it all.")
+    max_pending_per_user: int = Field(
+        20, ge=1, le=1000, description="The same of one user, so that none fills it all; half of them from one address."
+    )
 
 
 class ControlSettings(Section):

@@ -49,6 +49,11 @@ class RadiusSettings(Section):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"two clients have the same {what}: {', '.join(sorted(twice))}")
+        groups = {client.group for client in self.everybody() if client.group}
+        alone = [client.name for client in self.everybody() if client.name in groups - {client.group}]
+        if alone:
+            # Its logins would be joined with theirs.
+            raise ValueError(f"the name of a client is the group of others: {', '.join(sorted(alone))}")
         both = {f"{address.host}:{address.port}" for address in self.listen if address.port}
         both &= {f"{address.host}:{address.port}" for address in self.accounting_listen}
         if both:

@@ -171,6 +171,15 @@ async def test_guesses_leave_little_behind(town: Town) -> None:
     assert [found is not None for found in kept] == ([False] * 5 + [True] * 4) * 2
 
 
+async def test_codes_for_nobody_fill_no_disk(town: Town) -> None:
+    """An attacker who types codes for names that nobody has leaves no entries, which are kept for good."""
+    count = "SELECT count(*) FROM audit WHERE entry LIKE '%session.denied%'"
+    for name, entries in (("mallory", 0), ("alice", 1)):
+        session = await with_code(town, "123456789", user_id=None, username=name)
+        assert session.state(town.clock.now()) == "denied"
+        assert (await town.store.transact(lambda tx: tx.execute(count)))[0][0] == entries
+
+
 async def test_pending_sessions_per_person_are_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """One person is not asked without end; when a question has had its time there is room again."""
     monkeypatch.setattr(asking, "MAX_PENDING_PER_USER", 2)

@@ -39,12 +39,19 @@ async def fail(town: Town, times: int) -> list[Ruling]:
         ("\uff11\uff12\uff13\u2011456", "123456"),
         ("12\u00a03\u20133", "1233"),
         ("abc", "abc"),
-        ("\u0661", "\u0661"),
+        ("\u0661", "?"),
+        ("\ud800123456", "?123456"),
     ],
 )
 def test_codes_have_one_spelling(typed: str, digits: str) -> None:
-    """Full-width digits, blanks and hyphens are how people type; everything else stays what it is, and is wrong."""
+    """Full-width digits, blanks and hyphens are how people type; everything else is wrong, and stays plain text."""
     assert codes.normalize(typed) == digits
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_half_a_character_is_a_wrong_code(town: Town, kind: Kind) -> None:
+    """A caller that sends half a surrogate pair as a code has typed a wrong one, and brings about no fault of ours."""
+    assert await check(town, codes.normalize("\ud800123456"), kind) == WRONG
 
 
 async def test_each_kind_opens_in_its_own_key(town: Town) -> None:

@@ -295,7 +295,7 @@ async def test_more_logins_than_allowed_are_rejected_and_the_rest_go_on() -> Non
 
 async def test_one_users_flood_leaves_room_for_others() -> None:
     """A local user who starts many logins is rejected beyond a few, and everybody else can still log in."""
-    core = Core(max_pending=10, per_user=2)
+    core = Core(max_pending=10, per_user=4)
     flood = [core.start(make_login()) for _ in range(5)]
     other = core.start(make_login(user="bob"))
     await core.settle()

@@ -10,8 +10,10 @@ from structlog.testing import capture_logs
 from pushgate.build import start_parts
 from pushgate.clock import FakeClock, SystemClock
 from pushgate.errors import ConfigurationError
-from pushgate.reload import Reloader, needs_restart
-from pushgate.settings import load_settings
+from pushgate.reload import RESTART_ONLY, WHOLE_SECTIONS, Reloader, needs_restart
+from pushgate.sections.pam import PamSettings
+from pushgate.sections.radius import RadiusSettings
+from pushgate.settings import Settings, load_settings
 from radius_server.clients import plain_address
 from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
 from tests.support.radsec import Certificates
@@ -105,6 +107,38 @@ def test_what_needs_a_restart_is_named(private_folder: Path) -> None:
     assert list(needs_restart(old, old)) == []
     pam = load_settings(write_config(private_folder, PROVIDER, "pam: {{services: {{sshd: }}}}\n", AUDIT))
     assert list(needs_restart(old, pam)) == ["radius", "pam"]
+
+
+def test_a_shared_key_that_changes_needs_a_restart(private_folder: Path) -> None:
+    """An administrator who exchanges the key of several daemons is told that this one goes on with the old one."""
+    old = load_settings(write_config(private_folder, PROVIDER, RADIUS))
+    new = load_settings(write_config(private_folder, PROVIDER, RADIUS + "  join_key_file: {folder}/join.key\n"))
+    assert list(needs_restart(old, new)) == ["radius.join_key_file"]
+
+
+TAKEN_OVER = {"first_factor", "reply_attributes", "clients", "radsec"}
+"""Keys of the RADIUS section that a reload exchanges; of ``radsec`` all but where it listens."""
+
+
+def test_no_key_is_forgotten() -> None:
+    """An administrator learns of every key of the RADIUS section whether a reload has taken it over."""
+    named = {key.partition(".")[0] for key in RESTART_ONLY["radius"]}
+    assert named | TAKEN_OVER == set(RadiusSettings.model_fields)
+    assert set(RESTART_ONLY["pam"]) | {"services"} == set(PamSettings.model_fields)
+    assert {*WHOLE_SECTIONS, *RESTART_ONLY, "texts"} == set(Settings.model_fields)
+
+
+async def test_a_new_pam_service_is_known_to_the_front_end(private_folder: Path) -> None:
+    """An administrator who adds a service is not told afterwards that its logins belong nowhere."""
+    socket = "pam: {{socket: {folder}/pam.sock, services: {{sshd: {{}}, sudo: {{}}}}}}\n"
+    async with AsyncExitStack() as stack:
+        running = await reloader(
+            write_config(private_folder, PROVIDER, socket.replace(", sudo: {{}}", ""), AUDIT), stack
+        )
+        write_config(private_folder, PROVIDER, socket, AUDIT)
+        assert await running.reload() == {"needs_restart": []}
+        assert running.parts.pam is not None
+        assert running.parts.pam.options.services == {"sshd", "sudo"}
 
 
 RADSEC = """\

@@ -19,6 +19,8 @@ from tests.support.radsec import client
 KEY = ec.generate_private_key(ec.SECP256R1())
 HERE = ipaddress.ip_address("192.0.2.7")
 UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
+EDI_PARTY = b"\x30\x06\xa5\x04\x81\x02AB"
+"""A kind of alternative name that OpenSSL takes and the library that reads certificates does not know."""
 
 
 def der(*names: x509.GeneralName, common_names: tuple[str, ...] = ("branch",), raw: bytes | None = None) -> bytes:
@@ -193,7 +195,9 @@ def test_what_is_no_certificate_is_refused(octets: bytes) -> None:
         read_certificate(octets)
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x30\x03\x82\x05a", b"\x30\x04\x82\x02\xff\xfe", b"\x30\x06\x87\x04\x01\x02"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x30\x03\x82\x05a", b"\x30\x04\x82\x02\xff\xfe", b"\x30\x06\x87\x04\x01\x02", EDI_PARTY]
+)
 def test_alternative_names_that_cannot_be_read_are_refused(raw: bytes) -> None:
     """A certificate with broken alternative names is refused, not taken for one without."""
     with pytest.raises(BadMessageError, match="certificate_unreadable"):

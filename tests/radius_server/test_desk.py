@@ -139,15 +139,12 @@ async def test_answer_to_a_stubborn_core() -> None:
 
 
 async def test_a_joined_packet_shares_the_floor() -> None:
-    """A reject that blames what was typed leaves a second after the latest packet that waited at the decision."""
+    """A reject that blames what was typed leaves a second after the first packet, for whoever joined it too."""
     desk = bench()
     await desk.send(access_request("alice", attributes=PORT_3))
     await desk.clock.advance(10)
     await desk.send(access_request("alice", attributes=PORT_3, identifier=2))
     await desk.decide(0, UNKNOWN_USER)
-    await desk.clock.advance(0.99)
-    assert desk.replies() == []
-    await desk.clock.advance(0.01)
     assert desk.replies() == [(ACCESS_REJECT, 1), (ACCESS_REJECT, 2)]
 
 

@@ -8,7 +8,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +343,33 @@ async def test_a_flood_of_handshakes(certificates: Certificates, logs: list[Any]
     assert sum(entry.get("reason") == "too_many_handshakes" for entry in logs) == 1
 
 
+@pytest.mark.parametrize(
+    ("address", "stands_for"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::6", "2001:db8:1:3::"),
+    ],
+)
+def test_one_site_is_one_place(address: str, stands_for: str) -> None:
+    """An attacker with all addresses of an IPv6 network holds no more handshakes than one with a single address."""
+    assert module.neighbourhood(ip_address(address)) == ip_address(stands_for)
+
+
+async def test_a_flood_from_one_network(certificates: Certificates) -> None:
+    """An attacker who takes another address of one IPv6 network each time is refused like one who takes the same."""
+    async with running(certificates) as gate:
+        waiting = [asyncio.create_task(asyncio.sleep(60)) for _ in range(MAX_HANDSHAKES_PER_ADDRESS)]
+        taken = {task: ip_address(f"2001:db8::{number:x}") for number, task in enumerate(waiting, 1)}
+        gate.listener.handshakes.update(taken)
+        assert gate.listener.refusal(ip_address("2001:db8::ffff")) == "too_many_handshakes"
+        assert gate.listener.refusal(ip_address("2001:db8:0:1::ffff")) == ""
+        for task in waiting:
+            task.cancel()
+            del gate.listener.handshakes[task]
+
+
 async def test_handshakes_are_bounded_in_all(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many addresses together cannot hold more handshakes than the server bears."""
     monkeypatch.setattr(module, "MAX_HANDSHAKES", 3)
@@ -614,7 +641,7 @@ async def test_no_descriptors_left(certificates: Certificates, logs: list[Any]) 
             def accept(self) -> Any:
                 raise OSError(errno.EMFILE, "Too many open files")
 
-        gate.listener.accept(Exhausted())  # type: ignore[arg-type]
+        gate.listener.accept(Exhausted())
         assert listening.fileno() not in asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]
         waiting = asyncio.create_task(gate.connect())
         await asyncio.sleep(0.02)

@@ -75,3 +75,8 @@ def test_split_eap() -> None:
 def test_empty_ms_chap() -> None:
     """An MS-CHAP response without an Ident is refused with Ident 0."""
     assert ms_chap_error(b"") == encode_vendor_attribute(311, 2, b"\x00E=691 R=0 V=3")
+
+
+def test_tls_proves_an_empty_password() -> None:
+    """A NAS behind RadSec may send a password of no octets: its certificate has shown who it is."""
+    assert refuse_scheme(parse(request((1, b"bob"), (2, b""))), proved=True) is None

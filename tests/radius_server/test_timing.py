@@ -5,8 +5,13 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from pushgate.clock import FakeClock
+from pushgate.decision import Decision, Reason
 from radius_server.clients import Client
+from radius_server.counters import Counters, DropLog
+from radius_server.outbox import Outbox
 from radius_server.presets import GENERIC
+from radius_server.schemes import Refusal
 from radius_server.timing import (
     KEPT_ARRIVALS,
     KEPT_GAPS,
@@ -17,6 +22,7 @@ from radius_server.timing import (
     Rhythms,
     note_arrival,
 )
+from tests.support.radius import access_request, make_exchange
 
 CLIENT = Client("vpn", ip_network("192.0.2.0/24"), b"secret")
 NAS, OTHER_NAS = ip_address("192.0.2.1"), ip_address("192.0.2.2")
@@ -168,3 +174,30 @@ def test_a_nas_that_sends_for_long_does_not_fall_silent() -> None:
         note_arrival(sent_at, float(number))
     assert len(sent_at) == KEPT_ARRIVALS
     assert sent_at[-1] == 2 * KEPT_ARRIVALS - 1
+
+
+ANSWERS = {
+    "wrong secret": (Refusal("wrong_secret", credential=True), False),
+    "wrong password": (Decision(accept=False, reason=Reason.BAD_PASSWORD, audit_id="a1"), False),
+    "exempt": (Decision(accept=True, reason=Reason.EXEMPT, audit_id="a2"), False),
+    "no answer": (Decision(accept=False, reason=Reason.EXPIRED, audit_id="a3"), True),
+    "approved": (Decision(accept=True, reason=Reason.APPROVED, audit_id="a4"), True),
+}
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_forged_series_teach_nothing(answer: str, signed: bool) -> None:
+    """An attacker who forges unsigned packets of a NAS does not make us answer all its people after two seconds."""
+    clock, counters = FakeClock(), Counters()
+    outbox = Outbox(clock, counters, DropLog(counters), Rhythms(DEFAULT))
+    said, proves = ANSWERS[answer]
+    for _ in range(SAMPLES):
+        began = clock.now()
+        exchange = make_exchange(access_request(), CLIENT, received=began)
+        exchange.request = replace(exchange.request, signed=signed)
+        exchange.sent_at.append(began + 0.25)
+        await clock.advance(1)
+        outbox.reply(exchange, said)
+    patience = outbox.rhythms.patience(CLIENT, exchange.request.source)
+    assert (patience < 2) == (signed or proves)

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import BinaryIO
 
-from pushgate.firstfactor.pam_frames import READY, frame, pack_code, read_frame, unpack_question
+from pushgate.firstfactor.pam_frames import READY, frame, pack_answer, read_frame, unpack_question
 from pushgate.firstfactor.pam_process import ENVIRONMENT
 from tests.support.project import ROOT
 
@@ -30,7 +30,7 @@ def main() -> None:
         answers.flush()
 
 
-def act(user: bytes, password: bytes, answers: BinaryIO) -> None:
+def act(mark: bytes, user: bytes, password: bytes, answers: BinaryIO) -> None:
     """Do what the user name says."""
     match user:
         case b"hang":
@@ -49,9 +49,12 @@ def act(user: bytes, password: bytes, answers: BinaryIO) -> None:
         case b"chatter":
             answers.write(frame(b"yes, of course"))
         case b"pid":
-            answers.write(frame(pack_code(os.getpid())))
+            answers.write(frame(pack_answer(mark, os.getpid())))
+        case b"twice":
+            # As a module whose forked child comes back from PAM too.
+            answers.write(2 * frame(pack_answer(mark, 0)))
         case _:
-            answers.write(frame(pack_code(0 if password == b"right" else 7)))
+            answers.write(frame(pack_answer(mark, 0 if password == b"right" else 7)))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ DIRECTORY = Directory("cn=search,dc=example", Secret(b"s"), "dc=example", "(uid=
         ("cn=caf\\c3\\a9,dc=example", "café"),
         ("cn=café,dc=example", "café"),
         ("cn=\\23sharp,dc=example", "#sharp"),
+        ("cn=cn\\=vpn\\,ou\\=groups\\,dc\\=example,ou=made by users,dc=example", ""),
+        ("cn=cn\\3dvpn\\2cdc\\3dexample,ou=made by users,dc=example", ""),
         ("no name at all", ""),
         ("", ""),
     ],

@@ -9,27 +9,35 @@ from hypothesis import strategies as st
 from pushgate.firstfactor.pam_frames import (
     MAX_FRAME,
     frame,
-    pack_code,
+    pack_answer,
     pack_question,
     payload_length,
     read_frame,
-    unpack_code,
+    unpack_answer,
     unpack_question,
 )
+
+MARK = b"question"
 
 
 @given(st.binary(max_size=256), st.binary(max_size=512))
 def test_a_question_arrives_as_it_was_asked(user: bytes, password: bytes) -> None:
     """A worker gets exactly the name and the password, whatever octets they are."""
-    payload = read_frame(io.BytesIO(frame(pack_question(user, password))))
+    payload = read_frame(io.BytesIO(frame(pack_question(MARK, user, password))))
     assert payload is not None
-    assert unpack_question(payload) == (user, password)
+    assert unpack_question(payload) == (MARK, user, password)
 
 
 @pytest.mark.parametrize("code", [0, 7, 31, -1, 2**31 - 1])
 def test_a_code_arrives_as_it_was_given(code: int) -> None:
     """The daemon gets exactly PAM's code."""
-    assert unpack_code(pack_code(code)) == code
+    assert unpack_answer(MARK, pack_answer(MARK, code)) == code
+
+
+def test_the_answer_to_another_question_is_none() -> None:
+    """A person is never let in by an answer that was given to somebody else's question."""
+    with pytest.raises(ValueError, match="another question"):
+        unpack_answer(MARK, pack_answer(b"earlier.", 0))
 
 
 @given(st.binary(max_size=64))
@@ -43,9 +51,9 @@ def test_any_octets_are_read_or_refused(octets: bytes) -> None:
     except ValueError:
         pass
     try:
-        unpack_code(octets)
+        unpack_answer(octets[:8], octets)
     except ValueError:
-        assert len(octets) != 4
+        assert len(octets) != 12
 
 
 @pytest.mark.parametrize("cut", range(9))

@@ -57,6 +57,15 @@ async def test_a_broken_worker_never_means_yes(user: bytes) -> None:
             await process.ask(user, b"right")
 
 
+async def test_a_second_answer_is_not_for_the_next_person() -> None:
+    """An attacker does not get in by the answer that a module which forks has left over from the person before."""
+    async with worker() as process:
+        await process.ready()
+        assert await process.ask(b"twice", b"right") == 0
+        with pytest.raises(WorkerError):
+            await process.ask(b"mallory", b"wrong")
+
+
 async def test_a_dead_worker_is_known_to_be_dead() -> None:
     """A worker that was killed from outside is not used again."""
     async with worker() as process:

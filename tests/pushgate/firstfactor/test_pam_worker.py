@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from pushgate.firstfactor.pam import worker_command
-from pushgate.firstfactor.pam_frames import READY, frame, pack_question, read_frame, unpack_code
+from pushgate.firstfactor.pam_frames import READY, frame, pack_question, read_frame, unpack_answer
 from pushgate.firstfactor.pam_process import ENVIRONMENT
 from pushgate.firstfactor.pam_worker import PAM_SYSTEM_ERR, check
 from tests.support.processes import wait_until
 
 PR_GET_DUMPABLE = 3
+MARK = b"question"
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def ask(worker: subprocess.Popen[bytes], user: bytes, password: bytes) -> int:
     """Ask once."""
     assert worker.stdin is not None
     assert worker.stdout is not None
-    worker.stdin.write(frame(pack_question(user, password)))
+    worker.stdin.write(frame(pack_question(MARK, user, password)))
     worker.stdin.flush()
     payload = read_frame(worker.stdout)  # type: ignore[arg-type]
     assert payload is not None
-    return unpack_code(payload)
+    return unpack_answer(MARK, payload)
 
 
 def test_a_service_without_a_stack_denies(worker: subprocess.Popen[bytes]) -> None:

@@ -51,3 +51,10 @@ def test_accounting_has_a_port_of_its_own(private_folder: Path) -> None:
     text = GOOD.replace("  first_factor", '  accounting_listen: ["[::1]:1812"]\n  first_factor')
     assert faults(private_folder, text) == ["pushgate.yaml:6: radius: listen and accounting_listen share ::1:1812"]
     assert load(private_folder, text.replace('["[::1]:1812"]', '["[::1]:1813"]')).radius is not None
+
+
+def test_a_group_and_a_foreign_client_do_not_share_a_name(private_folder: Path) -> None:
+    """Logins of a client must not be taken for those of a group that happens to have its name."""
+    other = "    - {name: two, group: vpn, address: 192.0.3.1, secret_file: /etc/pushgate/two.secret}\n"
+    found = faults(private_folder, GOOD.replace("pam:\n", other + "pam:\n"))
+    assert found == ["pushgate.yaml:6: radius: the name of a client is the group of others: vpn"]
