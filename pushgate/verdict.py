@@ -1,6 +1,6 @@
 """What was found about a login, and how it follows from what the provider said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pushgate.decision import Reason
 from pushgate.firstfactor.base import PasswordRight
@@ -19,7 +19,7 @@ class Verdict:
     detail: str = ""
     factor: str = ""
     """What opened the door."""
-    person: PasswordRight = PasswordRight()
+    person: PasswordRight = field(default_factory=PasswordRight)
 
     @property
     def accept(self) -> bool:

@@ -8,7 +8,7 @@ login asks the core and replies to every packet that waits for it.
 import asyncio
 import functools
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -163,7 +163,7 @@ class Desk:
             return refusal
         typed = reader.password()
         if state is None:
-            return read_login(reader, typed, self.options.join_secret)
+            return self.read_new(exchange, reader, typed)
         conversation = self.states.take(state, reader.asker(), exchange.received)
         if conversation is None:
             return UNKNOWN_STATE
@@ -182,12 +182,25 @@ class Desk:
         conversation = None if state is None else self.states.take(state, reader.asker(), exchange.received)
         if conversation is None or isinstance(message, EapQuestion):
             typed = self.eap.take(exchange, reader, message, state)
-            return read_login(reader, typed, self.options.join_secret) if isinstance(typed, bytes) else typed
+            return self.read_new(exchange, reader, typed) if isinstance(typed, bytes) else typed
         if message.type != EAP_GTC:
             # Our reject ends the EAP conversation, so nobody will ever answer this login's challenge.
             conversation.end(EAP_BROKEN_OFF)
             return refuse_turn(message)
         hear(conversation, exchange, reader.typed(message.data))
+        return None
+
+    def read_new(self, exchange: Exchange, reader: RequestReader, typed: bytes) -> Login | None:
+        """Return a login about which somebody has to be asked; None if it is decided at once, which needs no join key.
+
+        Raises:
+            BadMessageError: something in it has not the form that it must have.
+        """
+        login = read_login(reader, typed)
+        decision = self.core.decide_at_once(login)
+        if decision is None:
+            return replace(login, join_key=reader.join_key(login, typed, self.options.join_secret))
+        self.floor.reply(exchange, decision)
         return None
 
     def begin(self, exchange: Exchange, login: Login, leaving: Waiter | None) -> Refusal | None:
@@ -200,7 +213,6 @@ class Desk:
             pending.join(exchange)
             return None
         decision = self.lately.find(key, exchange.received) if key is not None else None
-        decision = decision or self.core.decide_at_once(login)
         if decision is not None:
             self.floor.reply(exchange, decision)
             return None

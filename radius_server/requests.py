@@ -34,6 +34,7 @@ class RequestReader:
         self.request, self.client = request, request.client
         self.attributes = TypedAttributes(request.packet.attributes)
 
+    @property
     def user(self) -> str:
         """Return the one User-Name by the client's rules; what else a name may be is the core's business."""
         names = self.attributes.raw("User-Name")
@@ -72,6 +73,7 @@ class RequestReader:
             raise BadMessageError("password_holds_nul")
         return text.encode("utf-8")
 
+    @property
     def origin(self) -> Origin:
         """Return where the person is, as far as this kind of appliance tells it."""
         nas = (self.attributes.address("NAS-IP-Address"), self.attributes.address("NAS-IPv6-Address"))
@@ -80,7 +82,7 @@ class RequestReader:
 
     def asker(self) -> Asker:
         """Return who this is, as far as a challenge and its answer must agree."""
-        return Asker(self.client.attempt_group, self.user(), self.origin().address)
+        return Asker(self.client.attempt_group, self.user, self.origin.address)
 
     def nas_name(self) -> str:
         """Return what the NAS calls itself, name or address, or nothing."""
@@ -99,28 +101,47 @@ class RequestReader:
         port = self.attributes.number("NAS-Port")
         return b"port %d" % port if port else b""
 
+    def join_key(self, login: Login, typed: bytes, join_secret: bytes) -> bytes | None:
+        """Name a login so that the same one asked again, and nothing else, has the same name; None: it joins no other.
 
-def read_login(reader: RequestReader, typed: bytes, join_secret: bytes) -> Login:
-    """Read who logs in, where and from where.
+        Who shares an address (behind one router) or a port (of an appliance that sends the same one for everybody)
+        must not ride on the approval of the real user. A checked password tells them apart; without one there must be
+        both.
+
+        Args:
+            login: What this request asks for.
+            typed: What the person typed into the password field.
+            join_secret: Key of the join keys.
+        """
+        client, address = self.client, login.origin.address
+        discriminator = b"" if client.join_by_origin else self.discriminator()
+        by_session = discriminator.startswith(b"session ")
+        by_place = address is not None and (client.has_password or client.join_by_origin or bool(discriminator))
+        if not (by_session or by_place):
+            return None
+        place = address or self.nas_name() or str(self.request.source)
+        return make_join_key(join_secret, client.attempt_group, login.user, place, discriminator, typed)
+
+
+def read_login(reader: RequestReader, typed: bytes) -> Login:
+    """Read who logs in, where and from where; the join key is apart, as not every login needs one.
 
     Args:
         reader: The request.
         typed: What the person typed into the password field.
-        join_secret: Key of the join keys, of this process alone.
 
     Raises:
         BadMessageError: what is missing, or has not the form that it must have.
     """
-    client, user, origin = reader.client, reader.user(), reader.origin()
+    client, user = reader.client, reader.user
     if user in client.probe_users:
         raise BadMessageError("probe_user")
     return Login(
         user=user,
         service=client.name,
         host=reader.host() or client.name,
-        origin=origin,
+        origin=reader.origin,
         secret=Secret(typed),
-        join_key=join_key_of(reader, user, origin, typed, join_secret),
     )
 
 
@@ -145,22 +166,6 @@ def plain_name(name: str, rules: NameRules) -> str:
     if rules.strip_realm:
         name = name.partition("@")[0]
     return name.casefold() if rules.fold_case else name
-
-
-def join_key_of(reader: RequestReader, user: str, origin: Origin, typed: bytes, join_secret: bytes) -> bytes | None:
-    """Name a login so that the same one asked again, and nothing else, has the same name; None: it joins no other.
-
-    Who shares an address (behind one router) or a port (of an appliance that sends the same one for everybody) must
-    not ride on the approval of the real user. A checked password tells them apart; without one there must be both.
-    """
-    client = reader.client
-    discriminator = b"" if client.join_by_origin else reader.discriminator()
-    by_session = discriminator.startswith(b"session ")
-    by_place = origin.address is not None and (client.has_password or client.join_by_origin or bool(discriminator))
-    if not (by_session or by_place):
-        return None
-    place = origin.address or reader.nas_name() or str(reader.request.source)
-    return make_join_key(join_secret, client.attempt_group, user, place, discriminator, typed)
 
 
 def make_join_key(

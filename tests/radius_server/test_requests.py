@@ -1,5 +1,6 @@
 """From a packet to a login."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -46,7 +47,9 @@ def read(asked: Packet, *, signed: bool = True, client: Client = CLIENT, source:
     """Read a request that came from the NAS."""
     reader = RequestReader(Request(asked, client, signed, ip_address(source), US))
     try:
-        return read_login(reader, reader.password(), KEY)
+        typed = reader.password()
+        login = read_login(reader, typed)
+        return replace(login, join_key=reader.join_key(login, typed, KEY))
     except BadMessageError as error:
         return refusal_of(error)
 
