@@ -172,7 +172,7 @@ async def test_guesses_leave_little_behind(town: Town) -> None:
 
 
 async def test_codes_without_end_fill_no_disk(town: Town) -> None:
-    """An attacker who goes on typing codes leaves no entries for names that nobody has, and for others five and a lock."""
+    """An attacker who goes on typing codes leaves no entries for names of nobody, and for others five and a lock."""
     count = "SELECT count(*) FROM audit WHERE entry LIKE '%session.denied%'"
     for name, entries in (("mallory", 0), ("alice", 5)):
         for _ in range(8):
