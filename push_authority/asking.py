@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from push_authority import numbers
 from push_authority.apikeys import ApiKey
-from push_authority.codes import NOBODY, TypedCode, check
+from push_authority.codes import LOCKED, NOBODY, TypedCode, check
 from push_authority.context import Asker, Context, build_ctx
 from push_authority.devices import devices_of
 from push_authority.errors import ApiError, not_found, rate_limited
@@ -110,8 +110,9 @@ def decide_by_code(
         stored_reason=ruling.refusal,
         method=ruling.method,
     )
-    # Entries are kept for good: who tries names that nobody has, without end, shall not fill the disk with them.
-    insert_session(tx, session, recorded=person is not None)
+    # Entries are kept for good: who tries without end names that nobody has, or codes that are locked, shall not fill
+    # the disk with them. The lock has an entry of its own.
+    insert_session(tx, session, recorded=person is not None and ruling.refusal != LOCKED)
     if ruling.refusal:
         forget_refused_codes(tx, asked.id, MAX_REFUSED_CODES)
     return session

@@ -115,7 +115,8 @@ class Authenticator:
     async def decide(self, login: Login, conversation: Conversation) -> Verdict:
         """Check what can be checked without the person, then ask the person."""
         verdict = self.look_at(login)
-        rule = self.policy.rule_for(login)
+        # Both now, before anything is waited for: a reload in between must not take the password check away.
+        rule, first_factor = self.policy.rule_for(login), self.first_factors.get(login.service)
         if verdict is not None or rule is None:
             return verdict or Verdict(Reason.NOT_PERMITTED)
         if self.guards.cool_down.holds(login):
@@ -127,12 +128,13 @@ class Authenticator:
             deadline = self.clock.now() + self.timeout
             if conversation.reply_by is not None and not conversation.can_ask:
                 deadline = min(deadline, conversation.reply_by)
-            return await self.take_factors(login, rule, conversation, deadline)
+            return await self.take_factors(login, rule, first_factor, conversation, deadline)
 
-    async def take_factors(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
+    async def take_factors(
+        self, login: Login, rule: Rule, first_factor: FirstFactor | None, conversation: Conversation, deadline: float
+    ) -> Verdict:
         """Check the password, if there is one to check, then the second factor."""
         features = await self.provider.features(deadline) if rule.number != "off" else frozenset[str]()
-        first_factor = self.first_factors.get(login.service)
         typed = read_field(login.secret, rule, has_password=first_factor is not None, number="number" in features)
         if isinstance(typed, Reason):
             return Verdict(typed)

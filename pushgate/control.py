@@ -84,16 +84,15 @@ def open_socket(path: Path) -> socket.socket:
         PushgateError: another daemon answers there, or the file system refuses.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    previous = os.umask(0o177)
     try:
+        # Before it has a name: Linux gives the file the mode of the socket, less the umask.
+        os.fchmod(listener.fileno(), 0o600)
         remove_dead(path)
         listener.bind(str(path))
     except OSError as error:
         listener.close()
         hint = "stop the other daemon, or give this one another control.socket"
         raise PushgateError(f"{path}: cannot listen ({os.strerror(error.errno or 0).lower()})", hint) from None
-    finally:
-        os.umask(previous)
     return listener
 
 

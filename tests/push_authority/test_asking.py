@@ -171,12 +171,13 @@ async def test_guesses_leave_little_behind(town: Town) -> None:
     assert [found is not None for found in kept] == ([False] * 5 + [True] * 4) * 2
 
 
-async def test_codes_for_nobody_fill_no_disk(town: Town) -> None:
-    """An attacker who types codes for names that nobody has leaves no entries, which are kept for good."""
+async def test_codes_without_end_fill_no_disk(town: Town) -> None:
+    """An attacker who goes on typing codes leaves no entries for names of nobody, and for others five and a lock."""
     count = "SELECT count(*) FROM audit WHERE entry LIKE '%session.denied%'"
-    for name, entries in (("mallory", 0), ("alice", 1)):
-        session = await with_code(town, "123456789", user_id=None, username=name)
-        assert session.state(town.clock.now()) == "denied"
+    for name, entries in (("mallory", 0), ("alice", 5)):
+        for _ in range(8):
+            session = await with_code(town, "123456789", user_id=None, username=name)
+            assert session.state(town.clock.now()) == "denied"
         assert (await town.store.transact(lambda tx: tx.execute(count)))[0][0] == entries
 
 

@@ -114,3 +114,18 @@ async def test_exemptions_without_a_password_are_decided_at_once() -> None:
     assert decision is not None
     assert decision.accept
     assert core.authenticator.decide_at_once(vpn(b"")) is None
+
+
+async def test_a_reload_in_mid_login_does_not_take_the_password_check_away() -> None:
+    """A person whose client loses its first factor while the login is under way must still know the password."""
+    core = Core(Approved("phone"))
+    passwords = with_passwords(core, Rule(number="optional"))
+
+    async def features(deadline: float) -> frozenset[str]:
+        core.authenticator.replace_rules(Policy({"vpn": PLAIN}), {}, core.authenticator.words)
+        return frozenset()
+
+    core.provider.features = features  # type: ignore[method-assign]
+    decision = await core.start(vpn(b"guess,push"))
+    assert (decision.accept, decision.reason) == (False, Reason.BAD_PASSWORD)
+    assert (passwords.tried, core.provider.begun()) == ([b"guess"], 0)
