@@ -153,4 +153,6 @@ def expect_sessions(daemon: Daemon, logins: int) -> None:
 def within(report: Report) -> str:
     """Say when the right answers had come."""
     marks = report.answered_within
+    if not marks:
+        return "none answered"
     return f"{' / '.join(f'{count:,}' for count in marks.values())} within {' / '.join(marks)} s"

@@ -11,6 +11,7 @@ from benchmarks.figure import Figure, WrongAnswerError
 MET = Figure("quick", 0.5, "ms", at_most=1)
 MISSED = Figure("slow", 2.5, "ms", at_most=1, beside="other 0.5 ms")
 REPORTED = Figure("size", 1234, "KiB")
+FAST, LAME = (Figure("rate", value, "/s", at_least=12_000) for value in (14_000.0, 9_000.0))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *figures: Figure, error: Exception | None = None) -> Result:
@@ -28,12 +29,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *figures: Figure, error: Exception | No
 
 def test_figures_are_printed_beside_their_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runner prints each figure with its target and verdict, and a missed one does not fail the run."""
-    result = run(monkeypatch, MET, MISSED, REPORTED)
+    result = run(monkeypatch, MET, MISSED, REPORTED, FAST, LAME)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
     assert rows == [
         ["quick", "0.5 ms", "<= 1 ms", "met", ""],
         ["slow", "2.5 ms", "<= 1 ms", "missed", "other 0.5 ms"],
         ["size", "1,234 KiB", "", "", ""],
+        ["rate", "14,000 /s", ">= 12,000 /s", "met", ""],
+        ["rate", "9,000 /s", ">= 12,000 /s", "missed", ""],
     ]
     assert result.exit_code == 0
 

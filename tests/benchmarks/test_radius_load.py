@@ -8,8 +8,17 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.figure import WrongAnswerError
-from benchmarks.radius_load import Load, Report, Sending, send
-from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, REPLY_MESSAGE, USER_NAME, encode_reply, parse
+from benchmarks.radius_load import Load, Report, Sending, all_right, none_wrong, send
+from radius_server.wire import (
+    ACCESS_ACCEPT,
+    ACCESS_CHALLENGE,
+    ACCESS_REJECT,
+    REPLY_MESSAGE,
+    STATE,
+    USER_NAME,
+    encode_reply,
+    parse,
+)
 
 SECRET = "a-long-enough-shared-secret"
 
@@ -47,6 +56,12 @@ class Server:
                 return []
             case "again":
                 return [] if self.seen.count(octets) == 1 else [right]
+            case "asked" if not request.has(STATE):
+                return [
+                    encode_reply(ACCESS_CHALLENGE, request, secret, [(STATE, b"of-" + request.values(USER_NAME)[0])])
+                ]
+            case "asked" if request.values(STATE) != [b"of-" + request.values(USER_NAME)[0]]:
+                return [encode_reply(ACCESS_REJECT, request, secret)]
             case "fickle":
                 return [right, encode_reply(ACCESS_ACCEPT, request, secret, [(REPLY_MESSAGE, b"other")])]
             case _:
@@ -68,9 +83,9 @@ def serving() -> Iterator[Server]:
         server.socket.close()
 
 
-def loaded(*users: str, **changes: float) -> tuple[Report, Server]:
+def loaded(*users: str, **changes: object) -> tuple[Report, Server]:
     """Send one login for each user, with half a second of patience."""
-    values = {"logins": len(users), "give_up_after": 0.5} | changes
+    values: dict[str, object] = {"logins": len(users), "give_up_after": 0.5} | changes
     with serving() as server:
         return send(Load(server.port, SECRET, users=users, **values)), server  # type: ignore[arg-type]
 
@@ -114,6 +129,28 @@ def test_storm() -> None:
     report, server = loaded("yes", copies=4, ask_answered_again=True)
     assert (report.right, report.wrong, report.packets, len(server.seen)) == (1, {}, 8, 8)
     assert len(set(server.seen)) == 1
+
+
+def test_challenges() -> None:
+    """Whoever expects challenges gets their States, each good for the login it belongs to; a decision is none."""
+    asked, _ = loaded("asked-{}", logins=3, expect_challenge=True)
+    assert (asked.right, asked.states) == (3, ["of-asked-0", "of-asked-1", "of-asked-2"])
+    assert loaded("asked-{}", logins=3, password="", states=asked.states)[0].right == 3
+    crossed, _ = loaded("asked-{}", logins=3, password="", states=asked.states[::-1])
+    assert (crossed.right, crossed.wrong) == (1, {"code 3 instead of 2": 2})
+    hasty, _ = loaded("asked-{}", "yes-{}", expect_challenge=True)
+    assert (hasty.right, hasty.wrong, hasty.states) == (1, {"code 2 instead of 11": 1}, ["of-asked-0", ""])
+
+
+def test_what_fails_a_benchmark() -> None:
+    """Wrong answers always do, missing ones where all must be there."""
+    slow, wrong = Report(right=3, unanswered=1), Report(right=3, unanswered=1, wrong={"code 3 instead of 2": 2})
+    assert none_wrong(slow) is slow
+    with pytest.raises(WrongAnswerError, match="1 logins were not answered, 3 were"):
+        all_right(slow)
+    for check in (none_wrong, all_right):
+        with pytest.raises(WrongAnswerError, match="2 times code 3 instead of 2"):
+            check(wrong)
 
 
 def test_all_are_under_way() -> None:

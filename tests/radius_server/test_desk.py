@@ -194,6 +194,17 @@ async def test_crash_of_the_core() -> None:
     assert "canary" not in str(logs)
 
 
+async def test_a_decision_at_once_is_for_this_packet_alone() -> None:
+    """A login that is decided at once joins none that is pending, whatever became of the rules since that began."""
+    desk = bench()
+    await desk.send(access_request("alice", attributes=PORT_3))
+    desk.core.at_once = ACCEPT
+    await desk.send(access_request("alice", attributes=PORT_3, identifier=2))
+    assert desk.replies() == [(ACCESS_ACCEPT, 2)]
+    await desk.decide(0, DENY)
+    assert desk.replies() == [(ACCESS_REJECT, 1)]
+
+
 async def test_crash_before_a_login() -> None:
     """A packet at which we crash costs neither the rest of its batch nor a repetition, and is logged once a minute."""
     desk = bench()
