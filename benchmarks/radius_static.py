@@ -49,7 +49,7 @@ def static_decisions(folder: Path, rounds: int = ROUNDS, requests: int = REQUEST
             "/s",
             at_least=12_000,
             beside=f"{min(rates):,.0f} to {max(rates):,.0f} in {rounds} rounds; FreeRADIUS files {peer_rate:,.0f}, "
-            "all that the load can do",
+            "as much as the load can do",
         ),
         Figure(
             "the same, CPU of each",

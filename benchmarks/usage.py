@@ -1,6 +1,6 @@
 """What a process has used, as the kernel counts it."""
 
-import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,5 +22,5 @@ class Memory:
 
 def cpu_seconds(pid: int) -> float:
     """Tell the processor time of all threads of a process, its own and the kernel's on its behalf."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    # clock_getcpuclockid(3), which Python lacks; /proc/PID/stat counts in steps of 10 ms.
+    return time.clock_gettime((~pid << 3) | 2)
