@@ -641,7 +641,7 @@ async def test_no_descriptors_left(certificates: Certificates, logs: list[Any]) 
             def accept(self) -> Any:
                 raise OSError(errno.EMFILE, "Too many open files")
 
-        gate.listener.accept(Exhausted())
+        gate.listener.accept(Exhausted())  # type: ignore[arg-type]
         assert listening.fileno() not in asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]
         waiting = asyncio.create_task(gate.connect())
         await asyncio.sleep(0.02)

@@ -176,7 +176,7 @@ def test_a_nas_that_sends_for_long_does_not_fall_silent() -> None:
     assert sent_at[-1] == 2 * KEPT_ARRIVALS - 1
 
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[Decision | Refusal, bool]] = {
     "wrong secret": (Refusal("wrong_secret", credential=True), False),
     "wrong password": (Decision(accept=False, reason=Reason.BAD_PASSWORD, audit_id="a1"), False),
     "exempt": (Decision(accept=True, reason=Reason.EXEMPT, audit_id="a2"), False),
