@@ -1,6 +1,7 @@
 """The login, from top to bottom, in one coroutine: the only place that decides."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -69,6 +70,8 @@ class Authenticator:
         self.timeout, self.guards = timeout, guards
         self.first_factors = first_factors or {}
         self.words = words or Words()
+        self.decided: Counter[str] = Counter()
+        """Decisions since the start, by reason."""
 
     def replace_rules(self, policy: Policy, first_factors: Mapping[str, FirstFactor], words: Words) -> None:
         """Let new logins go by other rules; those that are pending go on with what they began with."""
@@ -253,6 +256,7 @@ class Authenticator:
             attributes=verdict.person.attributes,
         )
         seconds = self.clock.now() - started
+        self.decided[decision.reason.value] += 1
         self.audit.record(login, decision, seconds=seconds, detail=verdict.detail)
         # Exemptions are the audit's business: what logs in each minute must not fill the log.
         if decision.reason is not Reason.EXEMPT:

@@ -137,7 +137,8 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
     """Say what runs, what is pending, and what was counted since the start."""
     status: dict[str, dict[str, Any]] = {}
     if parts.authenticator is not None:
-        status["logins"] = {"pending": parts.authenticator.guards.places.count}
+        authenticator = parts.authenticator
+        status["logins"] = {"pending": authenticator.guards.places.count, "decided": dict(authenticator.decided)}
     if parts.radius is not None:
         radius = parts.radius
         status["radius"] = {

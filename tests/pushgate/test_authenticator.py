@@ -282,7 +282,7 @@ async def test_a_denial_does_not_lock_out_another_address() -> None:
 
 
 async def test_more_logins_than_allowed_are_rejected_and_the_rest_go_on() -> None:
-    """A flood beyond the configured number is rejected without a push, and room comes back."""
+    """A flood beyond the configured number is rejected without a push and counted, and room comes back."""
     core = Core(max_pending=2)
     waiting = [core.start(make_login()) for _ in range(2)]
     await core.settle()
@@ -291,6 +291,7 @@ async def test_more_logins_than_allowed_are_rejected_and_the_rest_go_on() -> Non
     core.provider.answer("s2", Approved())
     assert [(await login).accept for login in waiting] == [True, True]
     assert core.guards.places.taken == {}
+    assert core.authenticator.decided == {"overloaded": 1, "approved": 2}
 
 
 async def test_one_users_flood_leaves_room_for_others() -> None:
