@@ -9,26 +9,27 @@ import re
 import secrets
 import socket
 import ssl
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from typing_extensions import override
-
 from pushgate.firstfactor.base import Checked, PasswordRight, PasswordWrong
+from pushgate.firstfactor.ldap_library import (
+    DEREF_NEVER,
+    NONE,
+    SUBTREE,
+    SYNC,
+    LDAPExceptionError,
+    OwnConnection,
+    OwnTls,
+    Server,
+    escape_filter_chars,
+    parse_dn,
+    parse_filter,
+)
 from pushgate.login import Secret
 from pushgate.outcome import Failed, FailureKind
 from pushgate.text import clean
-
-with warnings.catch_warnings():
-    # ldap3 2.9.1 asks pyasn1 0.6 for names that are deprecated there; pyproject.toml keeps to versions that have them.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from ldap3 import DEREF_NEVER, NONE, SUBTREE, SYNC, Connection, Server, Tls
-    from ldap3.core.exceptions import LDAPExceptionError
-    from ldap3.operation.search import parse_filter
-    from ldap3.utils.conv import escape_filter_chars
-    from ldap3.utils.dn import parse_dn
 
 MAX_GROUPS = 500
 """Groups of one person that are read, what OpenLDAP gives by default; more are an error, because a rule could hang on
@@ -68,31 +69,6 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-class OwnTls(Tls):  # type: ignore[misc] # ldap3 has no types
-    """TLS by our context: ldap3 2.9.1 compares host names itself, with a function that Python 3.12 has not."""
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        super().__init__(validate=ssl.CERT_REQUIRED)
-        self.context, self.host = context, host
-        self.refused = ""
-
-    @override
-    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
-        # Else each request waits for the acknowledgement of the TLS handshake's last packet: 40 ms a login.
-        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Wrapped first and shaken then: while it shakes, abort() must find the socket that is in use.
-        connection.socket = self.context.wrap_socket(
-            connection.socket, server_hostname=self.host, do_handshake_on_connect=False
-        )
-        try:
-            connection.socket.do_handshake()
-        except ssl.SSLEOFError:
-            raise  # the connection was cut: nobody refused anything
-        except ssl.SSLError as error:
-            self.refused = getattr(error, "verify_message", "") or error.reason or "TLS failed"
-            raise
-
-
 class StoppedError(Exception):
     """The server answered, and the answer ends the check."""
 
@@ -118,7 +94,7 @@ class LdapSession:
             get_info=NONE,
             connect_timeout=seconds,
         )
-        self.connection = Connection(
+        self.connection = OwnConnection(
             server,
             client_strategy=SYNC,
             auto_referrals=False,

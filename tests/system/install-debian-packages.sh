@@ -28,6 +28,7 @@ packages="
   libstrongswan-extra-plugins
   libstrongswan-standard-plugins
   make
+  netbase
   ocserv
   openconnect
   openssh-client
