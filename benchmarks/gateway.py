@@ -23,7 +23,11 @@ from pushgate.cli.authority_api import AuthorityApi
 from pushgate.cli.device_api import TerminalDevice
 from pushgate.cli.device_context import PendingLogin
 from pushgate.errors import PushgateError
-from radius_server.wire import STATUS_SERVER, build_request, encode_request, verify_reply
+from radius_server.nas import build_request, verify_reply
+from radius_server.wire import (
+    STATUS_SERVER,
+    encode_request,
+)
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 
 from benchmarks.radius_load import REJECTED, Load, Report
 from pushgate.errors import BadMessageError
+from radius_server.nas import build_request, verify_reply
 from radius_server.wire import (
     ACCESS_ACCEPT,
     ACCESS_CHALLENGE,
@@ -25,9 +26,7 @@ from radius_server.wire import (
     NAS_IP_ADDRESS,
     NAS_PORT,
     STATE,
-    build_request,
     parse,
-    verify_reply,
 )
 
 IDENTIFIERS = 256

@@ -143,6 +143,7 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
         radius = parts.radius
         status["radius"] = {
             "ports": radius.ports,
+            "accounting_ports": radius.accounting_ports,
             "pending": len(radius.desk.logins.tasks),
             "open_challenges": len(radius.desk.states.open),
             **radius.counters.report(),

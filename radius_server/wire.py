@@ -13,7 +13,6 @@ to control what stands before it (draft-ietf-radext-deprecating-radius section 5
 
 import hashlib
 import hmac
-import secrets
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -263,39 +262,6 @@ def encode_reply(code: int, request: Packet, secret: bytes, attributes: Iterable
     # RFC 3579 section 3.2: the Message-Authenticator of a reply is made over the Request Authenticator.
     signed = encode_request(code, request.identifier, request.authenticator, secret, attributes)
     return signed[:4] + md5(signed + secret) + signed[20:]
-
-
-def build_request(
-    user: str,
-    password: str,
-    secret: bytes,
-    identifier: int,
-    attributes: Iterable[tuple[int, bytes]] = (),
-    *,
-    authenticator: bytes | None = None,
-) -> bytes:
-    """Build an Access-Request with PAP, as a NAS does: Message-Authenticator, name, password, ``attributes``."""
-    authenticator = authenticator or secrets.token_bytes(16)
-    hidden = encrypt_password(password.encode(), authenticator, secret)
-    login = ((USER_NAME, user.encode()), (USER_PASSWORD, hidden), *attributes)
-    return encode_request(ACCESS_REQUEST, identifier, authenticator, secret, login)
-
-
-def verify_reply(request: bytes, reply: bytes, secret: bytes, *, signed: bool = True) -> int:
-    """Return the code of a reply that answers this request and whose sender knows the secret.
-
-    Raises:
-        BadMessageError: for any other reply; with ``signed`` also for one without Message-Authenticator.
-    """
-    asked, answer = parse(request), parse(reply)
-    if answer.identifier != asked.identifier:
-        raise BadMessageError("other_identifier")
-    expected = md5(answer.raw[:4] + asked.authenticator + answer.raw[20:] + secret)
-    if not hmac.compare_digest(expected, answer.authenticator):
-        raise BadMessageError("wrong_response_authenticator")
-    if not check_message_authenticator(answer, secret, asked.authenticator) and signed:
-        raise BadMessageError("message_authenticator_missing")
-    return answer.code
 
 
 def md5(octets: bytes) -> bytes:

@@ -193,12 +193,12 @@ async def log_in(parts: "Parts", secret: bytes, seconds: float, clock: "Clock") 
         PushgateError: if no reply came, or one whose authenticators are wrong.
     """
     from pushgate.errors import BadMessageError
-    from radius_server import wire
+    from radius_server import nas, wire
 
     assert parts.radius is not None
     click.echo(f"the NAS sends an Access-Request: User-Name={USER} User-Password=push Calling-Station-Id={CALLER}")
     attributes = ((wire.CALLING_STATION_ID, CALLER.encode()), (wire.NAS_PORT, (7).to_bytes(4, "big")))
-    request = wire.build_request(USER, "push", secret, 1, attributes)
+    request = nas.build_request(USER, "push", secret, 1, attributes)
     replies: asyncio.Queue[bytes] = asyncio.Queue()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: Nas(replies), remote_addr=("127.0.0.1", parts.radius.ports[0])
@@ -209,7 +209,7 @@ async def log_in(parts: "Parts", secret: bytes, seconds: float, clock: "Clock") 
     finally:
         transport.close()
     try:
-        code = wire.verify_reply(request, reply, secret)
+        code = nas.verify_reply(request, reply, secret)
     except BadMessageError as error:
         raise PushgateError(f"the reply does not verify: {error.reason}", "this is a fault: report it") from None
     shown = b" ".join(value for kind, value in wire.parse(reply).attributes if kind == wire.REPLY_MESSAGE).decode()

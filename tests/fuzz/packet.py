@@ -3,6 +3,7 @@
 import hmac
 
 from pushgate.errors import BadMessageError
+from radius_server.nas import verify_reply
 from radius_server.wire import (
     ACCESS_ACCEPT,
     HEADER,
@@ -22,7 +23,6 @@ from radius_server.wire import (
     has_ms_chap,
     parse,
     vendor_attributes,
-    verify_reply,
 )
 from tests.radius_server.vectors import SECRET
 

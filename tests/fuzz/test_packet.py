@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radius_server.wire import ACCESS_REQUEST, HEADER, encode_attributes
+from radius_server.wire import (
+    ACCESS_REQUEST,
+    HEADER,
+    encode_attributes,
+)
 from tests.fuzz import packet
 from tests.fuzz.packet import TAKEN, check_datagram, repaired
 from tests.radius_server import vectors

@@ -11,11 +11,15 @@ from radius_server.clients import Client
 from radius_server.counters import Counters, DropLog
 from radius_server.duplicates import Repeated
 from radius_server.link import Exchange
+from radius_server.nas import verify_reply
 from radius_server.outbox import Outbox
 from radius_server.replies import ChallengeText
 from radius_server.schemes import Refusal
 from radius_server.timing import Rhythms
-from radius_server.wire import PROXY_STATE, encode_attributes, verify_reply
+from radius_server.wire import (
+    PROXY_STATE,
+    encode_attributes,
+)
 from tests.support.radius import ACCEPT, DENY, SECRET, RecordingLink, access_request, make_exchange
 
 VPN = Client("vpn", ip_network("192.0.2.0/24"), SECRET)

@@ -18,9 +18,12 @@ from structlog.testing import capture_logs
 from pushgate.errors import PushgateError
 from radius_server import radsec as module
 from radius_server.certificates import CertificateTable, Mark, RadsecClient
+from radius_server.nas import verify_reply
 from radius_server.radsec import MAX_HANDSHAKES_PER_ADDRESS, RadsecListener
 from radius_server.tls import TlsFiles
-from radius_server.wire import encode_request, verify_reply
+from radius_server.wire import (
+    encode_request,
+)
 from tests.support.certificates import CertificationAuthority, Issued
 from tests.support.radius import ACCEPT, RadiusSender, access_request
 from tests.support.radsec import (

@@ -12,6 +12,7 @@ from typing_extensions import override
 from pushgate.clock import FakeClock
 from pushgate.decision import Decision, Reason
 from radius_server.clients import Client, ClientTable
+from radius_server.nas import verify_reply
 from radius_server.radsec_connection import (
     BATCH,
     BREAKS,
@@ -23,7 +24,11 @@ from radius_server.radsec_connection import (
     RadsecConnection,
 )
 from radius_server.server import RadiusServer
-from radius_server.wire import PROXY_STATE, encode_request, parse, verify_reply
+from radius_server.wire import (
+    PROXY_STATE,
+    encode_request,
+    parse,
+)
 from tests.support import radsec
 from tests.support.radius import ACCEPT, DENY, ScriptedCore, options
 from tests.support.radsec import request, status

@@ -9,6 +9,7 @@ from pushgate.decision import Decision, Reason
 from pushgate.errors import BadMessageError
 from radius_server.clients import Client
 from radius_server.link import Exchange
+from radius_server.nas import verify_reply
 from radius_server.replies import (
     MAX_SHORT,
     ChallengeText,
@@ -27,7 +28,6 @@ from radius_server.wire import (
     encode_request,
     encode_vendor_attribute,
     parse,
-    verify_reply,
 )
 from tests.radius_server import vectors
 from tests.radius_server.vectors import GOLDEN, SECRET, A

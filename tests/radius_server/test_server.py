@@ -16,10 +16,17 @@ from pushgate.errors import PushgateError
 from pushgate.login import Login, Origin, OriginSource, Secret
 from radius_server.clients import Client, ClientTable
 from radius_server.counters import STRANGER_LINES
+from radius_server.nas import verify_reply
 from radius_server.server import RadiusServer
 from radius_server.status import BURST
 from radius_server.udp import Datagram
-from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, PROXY_STATE, MessageAuthenticatorMode, parse, verify_reply
+from radius_server.wire import (
+    ACCESS_ACCEPT,
+    ACCESS_REJECT,
+    PROXY_STATE,
+    MessageAuthenticatorMode,
+    parse,
+)
 from tests.radius_server import vectors
 from tests.radius_server.test_wire import mutated
 from tests.support.radius import (

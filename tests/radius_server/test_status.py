@@ -3,8 +3,11 @@
 from ipaddress import ip_network
 
 from radius_server.clients import Client
+from radius_server.nas import verify_reply
 from radius_server.status import BURST, StatusResponder
-from radius_server.wire import parse, verify_reply
+from radius_server.wire import (
+    parse,
+)
 from tests.radius_server import vectors
 
 CLIENT = Client("proxy", ip_network("192.0.2.1/32"), vectors.SECRET)

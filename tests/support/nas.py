@@ -6,14 +6,13 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
+from radius_server.nas import build_request, verify_reply
 from radius_server.wire import (
     ACCESS_CHALLENGE,
     CALLING_STATION_ID,
     REPLY_MESSAGE,
     STATE,
-    build_request,
     parse,
-    verify_reply,
 )
 
 

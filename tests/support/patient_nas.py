@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Self
 
-from radius_server.wire import verify_reply
+from radius_server.nas import verify_reply
 from tests.support.lossy import arrived
 from tests.support.radius import access_request
 

@@ -16,14 +16,13 @@ from radius_server.counters import Counters, DropLog
 from radius_server.desk import Desk, DeskOptions
 from radius_server.duplicates import DuplicateTable, Fresh
 from radius_server.link import Exchange, Link, Request
+from radius_server.nas import build_request, verify_reply
 from radius_server.server import RadiusOptions
 from radius_server.wire import (
     CALLING_STATION_ID,
     STATUS_SERVER,
-    build_request,
     encode_request,
     parse,
-    verify_reply,
 )
 
 SECRET = b"a-long-enough-shared-secret"

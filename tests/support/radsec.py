@@ -16,10 +16,15 @@ from pushgate.clock import FakeClock
 from radius_server.certificates import CertificateTable, Mark, RadsecClient
 from radius_server.clients import Client, ClientTable
 from radius_server.framing import PacketReader
+from radius_server.nas import build_request, verify_reply
 from radius_server.radsec import RadsecLimits, RadsecListener, RadsecRules
 from radius_server.server import RadiusServer
 from radius_server.tls import TlsFiles, load_tls
-from radius_server.wire import CALLING_STATION_ID, STATUS_SERVER, build_request, encode_request, verify_reply
+from radius_server.wire import (
+    CALLING_STATION_ID,
+    STATUS_SERVER,
+    encode_request,
+)
 from tests.support.certificates import CertificationAuthority, Issued
 from tests.support.radius import PATIENCE, ScriptedCore, options
 

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from radius_server.clients import Client, IPAddress
 from radius_server.link import Link
+from radius_server.nas import build_request, verify_reply
 from radius_server.wire import (
     CALLING_STATION_ID,
     EAP_MESSAGE,
@@ -15,10 +16,8 @@ from radius_server.wire import (
     REPLY_MESSAGE,
     STATE,
     Packet,
-    build_request,
     encode_request,
     parse,
-    verify_reply,
 )
 from tests.support.radius import SECRET
 from tests.support.stage_people import Seen

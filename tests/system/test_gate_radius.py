@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radius_server.wire import build_request, verify_reply
+from radius_server.nas import build_request, verify_reply
 from tests.support.gate import Gate, wait_for_question
 from tests.support.processes import wait_until
 from tests.support.radius import RadiusSender, access_request

@@ -15,8 +15,11 @@ from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.login import Login
 from radius_server.clients import Client, ClientTable
+from radius_server.nas import verify_reply
 from radius_server.server import RadiusServer
-from radius_server.wire import ACCESS_ACCEPT, verify_reply
+from radius_server.wire import (
+    ACCESS_ACCEPT,
+)
 from tests.support.radius import ACCEPT, DENY, SECRET, RadiusSender, access_request, options
 
 pytestmark = pytest.mark.system

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pushgate.cli.device_api import TerminalDevice
-from radius_server.wire import verify_reply
+from radius_server.nas import verify_reply
 from tests.support.config import AUTHORITY, RADIUS
 from tests.support.gate import PUSHGATE, start_daemon, stop_daemon, wait_for_question, write_private
 from tests.support.radius import SECRET, RadiusSender, access_request

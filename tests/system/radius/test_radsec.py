@@ -17,8 +17,11 @@ from pathlib import Path
 import pytest
 
 from radius_server.certificates import Mark, read_certificate
+from radius_server.nas import verify_reply
 from radius_server.tls import TlsFiles, load_tls
-from radius_server.wire import encode_request, verify_reply
+from radius_server.wire import (
+    encode_request,
+)
 from tests.support.certificates import Issued
 from tests.support.freeradius_radsec import freeradius_radsec
 from tests.support.processes import wait_until
