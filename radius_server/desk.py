@@ -179,7 +179,10 @@ class Desk:
         message = read_eap(exchange)
         if isinstance(message, Refusal):
             return message
-        conversation = None if state is None else self.states.take(state, reader.asker(), exchange.received)
+        conversation = None
+        if state is not None and not isinstance(message, EapQuestion):
+            # An EAP-Start answers nothing: a challenge whose State it carries stays open for its answer.
+            conversation = self.states.take(state, reader.asker(), exchange.received)
         if conversation is None or isinstance(message, EapQuestion):
             typed = self.eap.take(exchange, reader, message, state)
             return self.read_new(exchange, reader, typed) if isinstance(typed, bytes) else typed

@@ -15,7 +15,15 @@ from pushgate.decision import Decision, Reason
 from pushgate.login import Login
 from radius_server.clients import Client
 from radius_server.replies import REJECT_FLOOR
-from radius_server.wire import ACCESS_ACCEPT, ACCESS_REJECT, STATE, parse
+from radius_server.wire import (
+    ACCESS_ACCEPT,
+    ACCESS_REJECT,
+    ACCESS_REQUEST,
+    CALLING_STATION_ID,
+    STATE,
+    encode_request,
+    parse,
+)
 from tests.radius_server import vectors
 from tests.support.radius import ACCEPT, DENY, SECRET, DeskBench, RecordingLink, access_request
 
@@ -291,4 +299,15 @@ async def test_an_approval_is_for_those_who_wait() -> None:
     await desk.send(access_request("alice", attributes=PORT_3), link=link)
     await desk.decide(0, ACCEPT)
     assert (desk.users(), desk.replies(link)) == (["alice", "alice"], [(ACCESS_ACCEPT, 1)])
+    await desk.desk.stop()
+
+
+async def test_an_eap_start_does_not_use_up_a_challenge() -> None:
+    """A device that begins EAP anew with the State of an open challenge leaves that challenge open."""
+    desk = bench(replace(VPN, mode="hybrid", eap_gtc=True), asking)
+    await desk.send(access_request("alice"))
+    [state] = desk.desk.states.open
+    start = ((1, b"alice"), (CALLING_STATION_ID, b"203.0.113.7"), (79, b""), (STATE, state))
+    await desk.send(encode_request(ACCESS_REQUEST, 9, bytes(16), SECRET, start))
+    assert (list(desk.desk.states.open), len(desk.desk.eap.questions.open)) == ([state], 1)
     await desk.desk.stop()
