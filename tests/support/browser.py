@@ -108,10 +108,11 @@ class ApprovalPage:
         return await ApprovalPage.open(self.context, self.address)
 
     async def enrol(self, code: str) -> None:
-        """Type the code, link the browser, wait until it listens for logins."""
+        """Type the code, link the browser, wait until it listens for logins; one may have come in that moment."""
         await self.page.get_by_label("Activation code").fill(code)
         await self.page.get_by_role("button", name="Link this browser").click()
-        await self.wait_for_text("Nothing is waiting for you.")
+        listening = self.page.get_by_text("Nothing is waiting for you.").or_(self.sheet)
+        await expect(listening.first).to_be_visible(timeout=PATIENCE)
 
     async def wait_for_text(self, text: str) -> None:
         """Wait until a text stands on the page."""
