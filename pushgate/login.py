@@ -84,10 +84,18 @@ class Login:
     """The account that the person becomes, if it is another one than ``user`` (sudo, su)."""
     tty: str = ""
     command: str = ""
+    key: str = ""
+    """Fingerprint of the SSH key that has proved who it is before us: ``SHA256:`` and base64."""
+    session: str = ""
+    """Names the login session of a person who is on this machine already; equal for as long as that lasts."""
+    groups: frozenset[str] = frozenset()
+    """The groups of ``user`` on this machine, where the rule of the service speaks of groups."""
     secret: Secret | None = None
     """What was typed into the password field; None where the front end has no such field (PAM)."""
     known: bool = True
     """False: the host knows no such account. The login waits like an ignored push and asks nobody."""
+    permitted: bool = True
+    """False: a rule bars this account here. The login waits like an ignored push and asks nobody."""
     join_key: bytes | None = None
     """Equal keys are the same login asked again: they share one push. None: never shared."""
     factor: Factor = Push()
