@@ -2,17 +2,16 @@
 
 #include <string.h>
 
-static const char daemon_types[] = {'I', 'E', 'P', 'Q', 'R'};
-
-void frame_start(struct frame *frame, char type)
-{
-    frame->bytes[0] = (unsigned char)type;
-    frame->used = FRAME_HEADER;
-    frame_put(frame, "", 0);
+size_t frame_length(const struct frame *frame) {
+    return (size_t)frame->bytes[1] << 8 | frame->bytes[2];
 }
 
-int frame_put(struct frame *frame, const void *bytes, size_t length)
-{
+void frame_start(struct frame *frame, char type) {
+    memcpy(frame->bytes, (const char[FRAME_HEADER]){type}, FRAME_HEADER);
+    frame->used = FRAME_HEADER;
+}
+
+int frame_put(struct frame *frame, const void *bytes, size_t length) {
     if (length > FRAME_HEADER + FRAME_PAYLOAD - frame->used)
         return -1;
     memcpy(frame->bytes + frame->used, bytes, length);
@@ -22,25 +21,15 @@ int frame_put(struct frame *frame, const void *bytes, size_t length)
     return 0;
 }
 
-int frame_missing(const struct frame *frame)
-{
-    size_t whole = FRAME_HEADER;
-
-    if (frame->used >= FRAME_HEADER) {
-        whole += frame_length(frame);
-        if (memchr(daemon_types, frame->bytes[0], sizeof(daemon_types)) == NULL || whole > FRAME_HEADER + FRAME_PAYLOAD)
-            return FRAME_BROKEN;
-    }
-    return (int)(whole - frame->used);
+int frame_missing(const struct frame *frame) {
+    if (frame->used < FRAME_HEADER)
+        return (int)(FRAME_HEADER - frame->used);
+    if (memchr("IEPQR", frame->bytes[0], 5) == NULL || frame_length(frame) > FRAME_PAYLOAD)
+        return FRAME_BROKEN;
+    return (int)(FRAME_HEADER + frame_length(frame) - frame->used);
 }
 
-size_t frame_length(const struct frame *frame)
-{
-    return (size_t)frame->bytes[1] << 8 | frame->bytes[2];
-}
-
-const char *frame_text(struct frame *frame, size_t limit)
-{
+const char *frame_text(struct frame *frame, size_t limit) {
     size_t length = frame_length(frame);
 
     frame->bytes[FRAME_HEADER + (length < limit ? length : limit)] = '\0';

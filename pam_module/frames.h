@@ -1,6 +1,5 @@
 /* Frames: one type letter, a payload length of two bytes (big endian), and the payload. No I/O, no PAM. */
 #pragma once
-
 #include <stddef.h>
 
 enum { FRAME_HEADER = 3, FRAME_PAYLOAD = 8191, FRAME_BROKEN = -1 };
