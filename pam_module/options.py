@@ -14,6 +14,9 @@ class ServiceOptions:
     """What holds for the logins of one service."""
 
     prompt: PromptStyle = "auto"
+    silent_users: frozenset[str] = frozenset()
+    """Whose logins come without a terminal: nothing is shown to them, and nothing asked."""
+    silent_groups: frozenset[str] = frozenset()
     asked: WhoIsAsked = "auto"
     """Who is asked where somebody becomes somebody else (sudo, su)."""
     allow_root: bool = False

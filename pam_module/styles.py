@@ -18,10 +18,16 @@ class Style(enum.Enum):
     """Shows nothing, asks nothing."""
 
 
+def is_silent(found: Identified) -> bool:
+    """Whether the person's logins come without a terminal, as the configuration says."""
+    options, login = found.options, found.login
+    return login.user in options.silent_users or not options.silent_groups.isdisjoint(login.groups)
+
+
 def style_of(found: Identified, openssh: OpenSshVersions) -> Style:
     """Choose how to talk through the program that a login comes from."""
     wanted = found.options.prompt
-    if wanted == "silent":
+    if wanted == "silent" or is_silent(found):
         return Style.SILENT
     if found.host is not Host.SSHD:
         return Style.PROMPT if wanted == "prompt" else Style.TEXT

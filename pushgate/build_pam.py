@@ -22,7 +22,9 @@ def service_options(service: PamService) -> ServiceOptions:
         prompt=service.prompt,
         asked=service.asked,
         allow_root=service.allow_root,
-        reads_groups=bool(service.exempt_groups),
+        silent_users=frozenset(service.silent_users),
+        silent_groups=frozenset(service.silent_groups),
+        reads_groups=bool(service.exempt_groups or service.silent_groups),
         denied=DENIED[service.denied_result],
         exempt=EXEMPT[service.exempt_result],
     )

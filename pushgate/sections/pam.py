@@ -19,6 +19,10 @@ class PamService(Section):
         description="auto: sshd up to OpenSSH 10.2 prompts, everything else shows a line; silent: for tools without "
         "a terminal; prompt: ask for Enter or a code everywhere.",
     )
+    silent_users: list[Account] = Field(
+        default_factory=list, max_length=1000, description="Whose logins come without a terminal."
+    )
+    silent_groups: list[Account] = Field(default_factory=list, max_length=100)
     number: Annotated[Literal["off", "optional", "required"], BeforeValidator(yaml_word)] = Field(
         "optional", description="The number that the device asks for stands beside the question."
     )

@@ -51,6 +51,22 @@ def test_sshd(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(Host.SSHD, "silent", new=True) is Style.SILENT
 
 
+@pytest.mark.parametrize(
+    ("options", "style"),
+    [
+        (ServiceOptions(silent_users=frozenset({"alice"})), Style.SILENT),
+        (ServiceOptions(silent_users=frozenset({"bob"})), Style.TEXT),
+        (ServiceOptions(silent_groups=frozenset({"bots"})), Style.SILENT),
+        (ServiceOptions(silent_groups=frozenset({"people"})), Style.TEXT),
+    ],
+)
+def test_people_without_a_terminal(options: ServiceOptions, style: Style) -> None:
+    """Logins of the named people and groups are silent, whatever the program could show."""
+    login = make_login(groups=frozenset({"bots"}))
+    found = Identified(login, PROCESS, Host.SUDO, options, may_know=False)
+    assert style_of(found, Versions(new=False)) is style
+
+
 @pytest.mark.parametrize("prompt", ["auto", "prompt", "silent"])
 def test_the_password_method_is_silent(monkeypatch: pytest.MonkeyPatch, prompt: PromptStyle) -> None:
     """Where sshd runs PAM for the method password, a prompt would be answered with the login password."""

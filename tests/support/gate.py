@@ -50,8 +50,22 @@ PUSHGATE = Path(sys.executable).with_name("pushgate")
 class Gate:
     """A running gate with the authority in the same process."""
 
-    def __init__(self, folder: Path, *, timeout: float = 30, services: tuple[str, ...] = ("sshd",)) -> None:
-        """Write the configuration; ``services`` are the PAM services that may ask."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        timeout: float = 30,
+        services: tuple[str, ...] = ("sshd",),
+        rule: str = "{number: off}",
+    ) -> None:
+        """Write the configuration.
+
+        Args:
+            folder: For everything; root's or the caller's alone.
+            timeout: Seconds that a person has.
+            services: The PAM services that may ask.
+            rule: What the configuration says of each of them.
+        """
         self.folder, self.timeout = folder, timeout
         self.secret = secrets.token_hex(16).encode()
         self.config, self.log = folder / "pushgate.yaml", folder / "daemon.log"
@@ -63,7 +77,7 @@ class Gate:
             folder=folder,
             timeout=timeout,
             uid=os.geteuid(),
-            services=", ".join(f"{name}: {{}}" for name in services),
+            services=", ".join(f"{name}: {rule}" for name in services),
             authority=AUTHORITY.format(folder=folder),
         )
         write_private(self.config, text.encode())

@@ -22,6 +22,7 @@ KbdInteractiveAuthentication yes
 AuthenticationMethods publickey,keyboard-interactive
 PermitRootLogin no
 LogLevel VERBOSE
+Subsystem sftp internal-sftp
 """
 
 
@@ -67,16 +68,34 @@ class PrivateSshd:
         assert self.process is not None
         return descendants(self.process.pid)
 
+    def client_options(self, key: Path) -> list[str]:
+        """Return options for ssh and scp: this server's host key, one key, no agent, one prompt."""
+        values = [f"UserKnownHostsFile={self.folder}/known_hosts", "StrictHostKeyChecking=no", "IdentitiesOnly=yes"]
+        values += ["IdentityAgent=none", "ConnectTimeout=10", "NumberOfPasswordPrompts=1", "LogLevel=ERROR"]
+        return ["-F", "none", "-i", str(key), *(word for value in values for word in ("-o", value))]
+
+    def command(
+        self, user: str, key: Path, *command: str, tty: bool = False, options: tuple[str, ...] = ()
+    ) -> list[str]:
+        """Write the command line of the real client; ``options`` come first, so they win."""
+        first = [word for value in options for word in ("-o", value)]
+        target = [f"{user}@127.0.0.1", *command]
+        return ["ssh", "-p", str(self.port), "-tt" if tty else "-T", *first, *self.client_options(key), *target]
+
     def start(self, user: str, key: Path, *command: str, tty: bool = False) -> subprocess.Popen[bytes]:
         """Start the real client. It offers the key and then keyboard-interactive; nobody is there to type."""
+        return self.without_terminal(self.command(user, key, *command, tty=tty))
+
+    def copy(self, user: str, key: Path, source: Path, target: str) -> subprocess.Popen[bytes]:
+        """Start scp from here to there, where nobody is there to type."""
+        words = ["scp", "-P", str(self.port), *self.client_options(key), str(source), f"{user}@127.0.0.1:{target}"]
+        return self.without_terminal(words)
+
+    def without_terminal(self, words: list[str]) -> subprocess.Popen[bytes]:
+        """Start a client in a session of its own, which has no terminal."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C"}
         return subprocess.Popen(
-            [
-                *("ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-tt" if tty else "-T"),
-                *("-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "StrictHostKeyChecking=no"),
-                *("-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "ConnectTimeout=10"),
-                *("-o", "NumberOfPasswordPrompts=1", "-o", "LogLevel=ERROR", f"{user}@127.0.0.1", *command),
-            ],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

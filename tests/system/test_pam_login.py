@@ -57,7 +57,7 @@ def test_typed_code(tmp_path: Path) -> None:
     typed = []
 
     async def answer(login: Login, conversation: Conversation) -> Decision:
-        typed.append(await conversation.ask("Code: ", echo=True))
+        typed.append(await conversation.ask("Code", echo=True))
         typed.append(await conversation.ask("PIN: ", echo=False))
         return Decision(True, Reason.APPROVED, "audit")
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(tmp_path, user, key, parts)
 
 
+def fingerprint(key: Path) -> str:
+    """The fingerprint as people know it."""
+    return subprocess.run(["ssh-keygen", "-lf", key], check=True, capture_output=True, text=True).stdout.split()[1]
+
+
 def test_approved_login(site: Site) -> None:
     """A person approves, and the command runs; the core knew who, where from and by which service."""
     daemon, sshd = site.start(approve(0.5))
@@ -64,6 +70,7 @@ def test_approved_login(site: Site) -> None:
             host=os.uname().nodename,
             origin=Origin("127.0.0.1", OriginSource.PAM),
             tty="ssh",
+            key=fingerprint(site.key),
         )
     ]
     assert daemon.cancelled == []

@@ -104,7 +104,7 @@ def test_signal_at_a_prompt(daemon: PamDaemon, host: Driver, parts: ExitStack) -
     """A signal during a question acts as in any host; one after the answer is held back again and withdraws."""
 
     async def ask_and_wait(login: Login, conversation: Conversation) -> Decision:
-        await conversation.ask("Code: ", echo=True)
+        await conversation.ask("Code", echo=True)
         await conversation.tell("Thanks.")
         return await ignore(NEVER)(login, conversation)
 
