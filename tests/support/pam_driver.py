@@ -48,6 +48,7 @@ class Driver:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
             start_new_session=True,
             pass_fds=inherits,
             preexec_fn=before,

@@ -6,6 +6,7 @@ set -eu
 packages="
   charon-systemd
   chromium
+  clang
   eapoltest
   fonts-dejavu-core
   freeradius
@@ -20,6 +21,7 @@ packages="
   ldap-utils
   libcharon-extauth-plugins
   libcharon-extra-plugins
+  libclang-rt-14-dev
   libnss-wrapper
   libpam-modules
   libpam-radius-auth
