@@ -1,6 +1,7 @@
 """A private OpenSSH server on a loopback port, and its client."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,9 +68,22 @@ class PrivateSshd:
         assert self.process is not None
         return descendants(self.process.pid)
 
-    def start(self, user: str, key: Path, *command: str, tty: bool = False) -> subprocess.Popen[bytes]:
-        """Start the real client. It offers the key and then keyboard-interactive; nobody is there to type."""
+    def start(self, user: str, key: Path, *command: str, tty: bool = False, typed: str = "") -> subprocess.Popen[bytes]:
+        """Start the real client. It offers the key and then keyboard-interactive.
+
+        Args:
+            user: Who logs in.
+            key: That user's key.
+            command: What runs there.
+            tty: Whether it gets a terminal.
+            typed: What a person types at each prompt; nobody is there if it is empty.
+        """
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C"}
+        if typed:
+            helper = self.folder / "askpass"
+            helper.write_text(f"#!/bin/sh\necho {shlex.quote(typed)}\n")
+            helper.chmod(0o700)
+            environment |= {"SSH_ASKPASS": str(helper), "SSH_ASKPASS_REQUIRE": "force"}
         return subprocess.Popen(
             [
                 *("ssh", "-F", "none", "-p", str(self.port), "-i", str(key), "-tt" if tty else "-T"),

@@ -21,7 +21,10 @@ packages="
   libcharon-extauth-plugins
   libcharon-extra-plugins
   libnss-wrapper
+  libpam-duo
+  libpam-google-authenticator
   libpam-modules
+  libpam-python
   libpam-radius-auth
   libpam-wrapper
   libpam0g-dev
