@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from pam_module.processes import PROC, NoProcess, Process, read_limited, read_process
+from pam_module.processes import PROC, NoProcess, Process, program_of, read_exe, read_limited, read_process, read_stat
 from pam_module.sshd import SSH_PROGRAMS
 from pushgate.login import Origin, OriginSource
 
@@ -63,18 +63,25 @@ def canonical_address(text: str) -> str:
 
 
 def _ssh_ancestor(process: Process, proc: str) -> Process | None:
+    """Walk up the parents; of each only what is needed is read, for every sudo waits for this."""
+    exe, pid, start_time = process.exe, process.parent, process.start_time
     for _ in range(MAX_ANCESTORS):
-        if not process.exe:
+        if not exe:
             raise NoProcess("we may not see the executable, so we cannot tell an sshd")
-        if process.parent <= 1:
+        if pid <= 1:
             return None
-        parent = read_process(process.parent, proc)
-        if parent.start_time > process.start_time:
+        exe = read_exe(pid, proc)
+        parent, started = read_stat(pid, proc)
+        if started > start_time:
             # A parent is older than its child: this pid has been given to somebody else meanwhile.
             return None
-        if parent.program in SSH_PROGRAMS and parent.uids == (0, 0, 0):
-            return parent
-        process = parent
+        if program_of(exe) in SSH_PROGRAMS:
+            found = read_process(pid, proc)
+            if (found.start_time, found.exe) != (started, exe):
+                raise NoProcess("it has changed while we looked")
+            if found.uids == (0, 0, 0):
+                return found
+        pid, start_time = parent, started
     return None
 
 

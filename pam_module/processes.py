@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 PROC = "/proc"
 READ_LIMIT = 64 * 1024
+RECORD_SIZE = 4096
 DELETED = " (deleted)"
 """What the kernel appends to the executable's path when a package upgrade has replaced the file."""
 
@@ -30,7 +31,7 @@ class Process:
     @property
     def program(self) -> str:
         """The executable's file name. Never the process name: that, anybody can choose."""
-        return self.exe.rpartition("/")[2]
+        return program_of(self.exe)
 
 
 def read_process(pid: int, proc: str = PROC) -> Process:
@@ -39,8 +40,8 @@ def read_process(pid: int, proc: str = PROC) -> Process:
     Raises:
         NoProcess: it is gone.
     """
-    exe = _read_exe(f"{proc}/{pid}/exe")
-    uids = parse_uids(read_limited(f"{proc}/{pid}/status"))
+    exe = read_exe(pid, proc)
+    uids = parse_uids(_read_record(f"{proc}/{pid}/status"))
     # Last: if the pid changes hands while we look, the start time is the new owner's, and later than it should be.
     parent, start_time = read_stat(pid, proc)
     return Process(pid, parent, start_time, exe, uids)
@@ -52,7 +53,20 @@ def read_stat(pid: int, proc: str = PROC) -> tuple[int, int]:
     Raises:
         NoProcess: it is gone.
     """
-    return parse_stat(read_limited(f"{proc}/{pid}/stat"))
+    return parse_stat(_read_record(f"{proc}/{pid}/stat"))
+
+
+def read_exe(pid: int, proc: str = PROC) -> str:
+    """Get the path of a process's executable; empty if we may not see it."""
+    try:
+        return os.readlink(f"{proc}/{pid}/exe").removesuffix(DELETED)  # noqa: PTH115
+    except OSError:
+        return ""
+
+
+def program_of(exe: str) -> str:
+    """Get the file name of an executable."""
+    return exe.rpartition("/")[2]
 
 
 def session_of(process: Process, proc: str = PROC) -> str:
@@ -107,7 +121,6 @@ def read_limited(path: str, limit: int = READ_LIMIT) -> bytes:
         NoProcess: it cannot be read.
     """
     try:
-        # Unbuffered: a login reads a dozen of these files, and each is one small answer of the kernel.
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123
             chunks = []
             while limit > 0 and (chunk := file.read(limit)):
@@ -118,8 +131,14 @@ def read_limited(path: str, limit: int = READ_LIMIT) -> bytes:
     return b"".join(chunks)
 
 
-def _read_exe(path: str) -> str:
+def _read_record(path: str) -> bytes:
+    """Read a file of /proc that the kernel writes in one piece: what fits into one read is the whole."""
     try:
-        return os.readlink(path).removesuffix(DELETED)  # noqa: PTH115
-    except OSError:
-        return ""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, RECORD_SIZE)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise NoProcess(f"{path}: {error.strerror}") from None
+    return content if len(content) < RECORD_SIZE else read_limited(path)

@@ -1,11 +1,13 @@
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pam_module import origin
 from pam_module.origin import canonical_address, origin_of_process, origin_of_rhost, parse_tcp_table
 from pam_module.processes import Process, read_process
 from pushgate.login import Origin, OriginSource
@@ -96,6 +98,16 @@ def test_ssh_session_is_found(proc: FakeProc) -> None:
     proc.add(202, 201, "/bin/bash", uids=(1000, 1000, 1000))
     sudo = proc.add(203, 202, "/usr/bin/sudo", uids=(1000, 0, 0))
     assert origin_of_process(sudo, str(proc.folder)) == Origin("203.0.113.9", OriginSource.KERNEL)
+
+
+def test_parent_that_changes_while_we_look(proc: FakeProc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An sshd that has become another process between two looks leaves the address unknown: nobody is local by that."""
+    sshd = proc.add(200, 1, "/usr/sbin/sshd", sockets=(7,), tcp=line(hexadecimal("203.0.113.9"), 7))
+    sudo = proc.add(201, 200, "/usr/bin/sudo")
+    monkeypatch.setattr(origin, "read_process", lambda pid, proc: replace(sshd, start_time=sshd.start_time - 1))
+    assert origin_of_process(sudo, str(proc.folder)) == UNKNOWN
+    monkeypatch.setattr(origin, "read_process", lambda pid, proc: replace(sshd, exe="/bin/bash"))
+    assert origin_of_process(sudo, str(proc.folder)) == UNKNOWN
 
 
 @pytest.mark.parametrize(("peer", "expected"), [("2001:db8::9", "2001:db8::9"), ("::ffff:203.0.113.9", "203.0.113.9")])

@@ -20,6 +20,15 @@ def test_own_process() -> None:
     assert process.start_time > 0
 
 
+def test_long_record(tmp_path: Path) -> None:
+    """A record that is longer than one read is read to its end."""
+    (tmp_path / "7").mkdir()
+    name = b"x" * 8000
+    (tmp_path / "7" / "stat").write_bytes(STAT % name)
+    (tmp_path / "7" / "status").write_bytes(b"Groups:\t" + b"1000 " * 2000 + b"\n" + STATUS)
+    assert read_process(7, str(tmp_path)) == Process(7, 1200, 98765, "", (1000, 0, 0))
+
+
 def test_ended_process() -> None:
     """A process that has ended cannot be read."""
     with subprocess.Popen(["true"]) as ended:

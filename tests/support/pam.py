@@ -24,6 +24,7 @@ Answer = Callable[[Login, Conversation], Awaitable[Decision]]
 
 MODULE_FOLDER = Path(__file__).parents[2] / "pam_module"
 PAM_FOLDER = Path("/etc/pam.d")
+PAM_PYTHON = "/lib/security/pam_python.so"
 PAM_WRAPPER = "libpam_wrapper.so"
 SERVICES = {"sshd": ServiceOptions(), "sudo": ServiceOptions()}
 PERMIT_THE_REST = ("account required pam_permit.so", "session required pam_permit.so")
@@ -40,6 +41,11 @@ def built_module() -> Path:
 def module_line(socket: Path, *options: str, module: Path | None = None) -> str:
     """Write the line of a stack that loads the module."""
     return " ".join(("auth required", str(module or built_module()), f"socket={socket}", *options))
+
+
+def hook_line(socket: Path, *options: str) -> str:
+    """Write the line of a stack that loads the module in Python."""
+    return " ".join((f"auth required {PAM_PYTHON}", str(MODULE_FOLDER / "hook.py"), f"socket={socket}", *options))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A private OpenSSH server on a loopback port, and its client."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -82,18 +83,31 @@ class PrivateSshd:
         target = [f"{user}@127.0.0.1", *command]
         return ["ssh", "-p", str(self.port), "-tt" if tty else "-T", *first, *self.client_options(key), *target]
 
-    def start(self, user: str, key: Path, *command: str, tty: bool = False) -> subprocess.Popen[bytes]:
-        """Start the real client. It offers the key and then keyboard-interactive; nobody is there to type."""
-        return self.without_terminal(self.command(user, key, *command, tty=tty))
+    def start(self, user: str, key: Path, *command: str, tty: bool = False, typed: str = "") -> subprocess.Popen[bytes]:
+        """Start the real client. It offers the key and then keyboard-interactive.
+
+        Args:
+            user: Who logs in.
+            key: That user's key.
+            command: What runs there.
+            tty: Whether it gets a terminal.
+            typed: What a person types at each prompt; nobody is there if it is empty.
+        """
+        return self.without_terminal(self.command(user, key, *command, tty=tty), typed)
 
     def copy(self, user: str, key: Path, source: Path, target: str) -> subprocess.Popen[bytes]:
         """Start scp from here to there, where nobody is there to type."""
         words = ["scp", "-P", str(self.port), *self.client_options(key), str(source), f"{user}@127.0.0.1:{target}"]
         return self.without_terminal(words)
 
-    def without_terminal(self, words: list[str]) -> subprocess.Popen[bytes]:
+    def without_terminal(self, words: list[str], typed: str = "") -> subprocess.Popen[bytes]:
         """Start a client in a session of its own, which has no terminal."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C"}
+        if typed:
+            helper = self.folder / "askpass"
+            helper.write_text(f"#!/bin/sh\necho {shlex.quote(typed)}\n")
+            helper.chmod(0o700)
+            environment |= {"SSH_ASKPASS": str(helper), "SSH_ASKPASS_REQUIRE": "force"}
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -23,7 +23,10 @@ packages="
   libcharon-extra-plugins
   libclang-rt-14-dev
   libnss-wrapper
+  libpam-duo
+  libpam-google-authenticator
   libpam-modules
+  libpam-python
   libpam-radius-auth
   libpam-wrapper
   libpam0g-dev
