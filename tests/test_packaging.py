@@ -74,8 +74,12 @@ def normal(name: str) -> str:
 
 
 def test_there_are_units() -> None:
-    """Both units are there: the daemon and the authority."""
-    assert [unit.name for unit in UNITS] == ["pushgate-authority.service", "pushgate.service"]
+    """All units are there: the daemon, the authority, and what undoes a trial after a restart."""
+    assert [unit.name for unit in UNITS] == [
+        "pushgate-authority.service",
+        "pushgate-pam-trial.service",
+        "pushgate.service",
+    ]
 
 
 @pytest.mark.system

@@ -27,13 +27,16 @@ def print_state(services: "Sequence[Service]", drop_in: str, trial: str) -> None
     """Print what is in place as a table."""
     from pushgate.cli.user import print_table
 
-    columns = ("service", "installed", "control", "position", "options", "module")
+    columns = ("service", "installed", "stack", "control", "position")
     rows: list[tuple[str, ...]] = [
-        (each.service, each.installed, each.control, each.position, each.options, each.module) for each in services
+        (each.service, each.installed, each.stack, each.control, each.position) for each in services
     ]
     print_table(columns, rows)
     click.echo(f"sshd_config.d/pushgate.conf: {drop_in}")
     click.echo(f"trial: {trial or 'none'}")
+    for each in services:
+        if each.module:
+            click.echo(f"{each.service} loads {each.module} {each.options}".rstrip())
     for each in services:
         if each.last_backup:
             click.echo(f"last backup of {each.service}: {each.last_backup}")

@@ -111,6 +111,7 @@ def apply(places: Places, recipe: Recipe | None, changes: Sequence[Change], mome
             if change.path == places.drop_in:
                 sshd.check_configuration(places, recipe)
                 said.append(sshd.reload(places))
+                said += sshd.startups(places) if recipe else []
     return said
 
 

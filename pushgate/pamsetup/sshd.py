@@ -19,6 +19,7 @@ MAX_DEPTH = 16
 MODULE_WAITS = 75
 """Seconds; the module's own limit."""
 SPARE = 15
+MANY_STARTUPS = 100
 UNITS = ("ssh.service", "sshd.service")
 ALIASES = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
 
@@ -81,18 +82,33 @@ def check_grace_time(places: Places) -> None:
         )
 
 
-def notes(places: Places) -> list[str]:
-    """Say what else concerns these logins: blocks with other rules, and how many may wait at once."""
-    relevant = {"authenticationmethods", "passwordauthentication", "kbdinteractiveauthentication", "usepam"}
+def notes(places: Places) -> list[PushgateError]:
+    """Say who will log in otherwise than before, or not at all, each with what to do."""
+    keys = {"authenticationmethods", "passwordauthentication", "kbdinteractiveauthentication", "usepam"}
     found = [
-        f"{line.path}:{line.number}: {line.key} holds for its Match block alone: those logins go other ways"
+        PushgateError(
+            f"{line.path}:{line.number}: sets {line.key} for its Match block: those logins go their own way",
+            "leave it if it is an exemption that you want; otherwise remove it",
+        )
         for line in configuration(places)
-        if line.matched and line.key in relevant
+        if line.matched and line.key in keys
     ]
-    first = effective(places).get("maxstartups", "").partition(":")[0]
-    if first.isdigit() and int(first) < 100:
-        found.append(f"MaxStartups begins to drop waiting logins at {first}; 100:30:300 is better")
+    if effective(places).get("permitrootlogin") in ("without-password", "prohibit-password"):
+        found.append(
+            PushgateError(
+                "root cannot log in with ssh any more: PermitRootLogin prohibit-password bars root from approvals, too",
+                "log in as another account and use sudo, or give root a Match block of its own (docs/pam-setup.md)",
+            )
+        )
     return found
+
+
+def startups(places: Places) -> list[str]:
+    """Say if another line than ours decides how many logins may wait at once, and it is few."""
+    first = effective(places).get("maxstartups", "").partition(":")[0]
+    if not first.isdigit() or int(first) >= MANY_STARTUPS:
+        return []
+    return [f"note: sshd drops waiting logins from {first} on (MaxStartups){first_setting(places, 'maxstartups')}"]
 
 
 def effective(places: Places) -> dict[str, str]:

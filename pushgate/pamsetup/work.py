@@ -36,11 +36,13 @@ class Job:
         return diffs(self.changes)
 
     def check(self) -> list[PushgateError]:
-        """Find out whether it would work; returns what the administrator should know.
+        """Find out whether it would work, if there is anything to do; returns what the administrator should know.
 
         Raises:
             ConfigurationError: with everything that is in the way.
         """
+        if not self.changes:
+            return []
         found = list(requirements.faults(self.places, self.recipe, self.pam))
         if not found:
             try:
@@ -51,7 +53,7 @@ class Job:
             raise ConfigurationError(found)
         warnings = requirements.warnings(self.places, self.recipe)
         if self.recipe.service == "sshd":
-            warnings += [PushgateError(note, "docs/pam-setup.md") for note in sshd.notes(self.places)]
+            warnings += sshd.notes(self.places)
         return warnings
 
 
