@@ -34,6 +34,9 @@ def check(recipe: Recipe, service: str, folder: Path, changed: Mapping[str, byte
         if rule.name != BYPASS_BY_ROOT and skips(rule, at, gate):
             hint = "remove that line, or put the module in front of it by hand (docs/pam.md)"
             raise PushgateError(f"{rule.path}:{rule.line}: {rule.name} lets people in without an approval", hint)
+    if recipe.keeps_password and not any(rule.path.name == "common-auth" for rule in rules[:gate]):
+        hint = "is the line before '@include common-auth' continued by a backslash?"
+        raise PushgateError(f"{folder / service}: would ask for no password", hint)
     if recipe.needs_rootok and not any(is_rootok(rule) for rule in rules[:gate]):
         hint = "begin the file with: auth sufficient pam_rootok.so"
         raise PushgateError(f"{folder / service}: root itself would be asked, and could be locked out", hint)
