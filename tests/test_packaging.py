@@ -37,10 +37,11 @@ def test_wheel_holds_our_packages_only(wheel: set[str]) -> None:
 
 
 def test_wheel_holds_every_file_of_the_packages(wheel: set[str]) -> None:
-    """What the packages need beside Python is installed too: pages, dictionary, C source, the example."""
+    """What the packages need beside Python is installed too: pages, dictionary, C source, the example, the stacks."""
     committed = {name for name in committed_files() if name.split("/")[0] in PACKAGES}
     installed = {name for name in wheel if name.split("/")[0] in PACKAGES}
-    assert installed == committed | {"pushgate/pushgate.yaml"}
+    stacks = {f"pushgate/pamsetup/stacks/{path.name}" for path in (ROOT / "config" / "pam.d").iterdir()}
+    assert installed == committed | stacks | {"pushgate/pushgate.yaml"}
 
 
 @pytest.mark.parametrize("file", PINNED, ids=lambda file: file.name)
@@ -73,8 +74,12 @@ def normal(name: str) -> str:
 
 
 def test_there_are_units() -> None:
-    """Both units are there: the daemon and the authority."""
-    assert [unit.name for unit in UNITS] == ["pushgate-authority.service", "pushgate.service"]
+    """All units are there: the daemon, the authority, and what undoes a trial after a restart."""
+    assert [unit.name for unit in UNITS] == [
+        "pushgate-authority.service",
+        "pushgate-pam-trial.service",
+        "pushgate.service",
+    ]
 
 
 @pytest.mark.system

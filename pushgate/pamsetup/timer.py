@@ -1,0 +1,98 @@
+"""Undoes a trial at its deadline, in a process that outlives the login which began it."""
+
+import asyncio
+import os
+import signal
+import sys
+import syslog
+from collections.abc import Callable
+from pathlib import Path
+
+from pushgate.clock import Clock, SystemClock
+from pushgate.errors import PushgateError
+from pushgate.pamsetup import boot, trial
+from pushgate.pamsetup.boot import Moment
+from pushgate.pamsetup.lock import locked
+from pushgate.pamsetup.places import Places
+from pushgate.pamsetup.programs import run
+from pushgate.pamsetup.trial import Trial
+
+STEP = 1.0
+
+
+def arm(begun: Trial, seconds: float) -> None:
+    """Start the timer of a trial; it runs when this returns.
+
+    Raises:
+        PushgateError: it does not.
+    """
+    places = begun.places
+    program = [sys.executable, "-I", "-m", "pushgate.pamsetup.timer"]
+    target = [str(places.trial), begun.ident]
+    if places.systemd.is_dir():
+        # logind may end everything that a login has started when that login ends: systemd itself has to run it.
+        unit = ["--collect", "--quiet", f"--unit=pushgate-pam-trial-{begun.ident}"]
+        when = [f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=1s"]
+        command: list[str | Path] = [places.systemd_run, *unit, *when, "--", *program, "now", *target]
+    else:
+        command = [*program, "detach", *target]
+    done = run(command, detached=True)
+    if done.returncode != 0:
+        raise PushgateError("the timer that undoes the trial could not be started", "nothing has been changed")
+
+
+def main(arguments: list[str]) -> int:
+    """Wait for the deadline, unless it is here, and undo the trial; exit status 0 if nothing is left to do."""
+    how, path, ident = arguments
+    # `try` holds signals back while it changes files, and what it starts inherits that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    syslog.openlog("pushgate", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
+    if how == "detach":
+        if not detach():
+            return 0
+        asyncio.run(wait(Path(path), ident, SystemClock(), boot.now))
+    return finish(Path(path), ident)
+
+
+def detach() -> bool:
+    """Go on in a second process that no terminal and no parent can end; True in that process."""
+    if os.fork():
+        return False
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return True
+
+
+async def wait(path: Path, ident: str, clock: Clock, now: Callable[[], Moment]) -> None:
+    """Wait until the deadline, or until the trial is confirmed or undone otherwise."""
+    while True:
+        under_way = read(path, ident)
+        if under_way is None or under_way.is_over(now()):
+            return
+        # In short steps: the loop's clock stands still while the machine sleeps, the deadline does not.
+        await clock.sleep(min(STEP, under_way.remaining(now())))
+
+
+def finish(path: Path, ident: str) -> int:
+    """Undo the trial, if it is still under way, and tell the system log."""
+    places = Places(state=path.parent, owner=os.geteuid())
+    with locked(places, wait=True):
+        under_way = read(path, ident)
+        if under_way is None:
+            return 0
+        try:
+            trial.roll_back(under_way)
+        except PushgateError as error:
+            syslog.syslog(syslog.LOG_ALERT, error.message)
+            return 1
+        syslog.syslog(syslog.LOG_WARNING, f"the trial of {under_way.service} was not confirmed: rolled back")
+    return 0
+
+
+def read(path: Path, ident: str) -> Trial | None:
+    """Read the trial of this name; None if there is none, or another."""
+    found = trial.load(path, os.geteuid())
+    return found if found is not None and found.ident == ident else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

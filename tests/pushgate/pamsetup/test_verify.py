@@ -1,0 +1,98 @@
+"""What has to be true of a stack with our line in it."""
+
+import pytest
+
+from pushgate.errors import PushgateError
+from pushgate.pamsetup import edit
+from pushgate.pamsetup.places import Places
+from pushgate.pamsetup.verify import check
+from tests.support.pam_places import STACKS, places, recipe
+
+__all__ = ["places"]
+
+LINE = "auth required pam_pushgate.so"
+
+
+def changed(places: Places, name: str, text: str | None = None) -> dict[str, bytes]:
+    """Write the changed file of a stack."""
+    service = recipe(name).service
+    text = STACKS[service] if text is None else text
+    return {service: edit.insert(text, recipe(name), LINE, places.pam_folder / service).encode()}
+
+
+@pytest.mark.parametrize("name", ["sshd-key", "sshd-password", "sudo", "sudo-push", "su"])
+def test_debians_stacks_are_fine(places: Places, name: str) -> None:
+    """Each of the tested stacks in Debian's file leads every login to the module."""
+    check(recipe(name), recipe(name).service, places.pam_folder, changed(places, name))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "auth sufficient pam_u2f.so",
+        "auth [success=done default=ignore] pam_u2f.so",
+        "auth [success=4 default=ignore] pam_access.so",
+        "auth sufficient \\\n pam_u2f.so",
+    ],
+)
+def test_a_way_around_the_module_is_refused(places: Places, line: str) -> None:
+    """A line before ours whose success skips it is named with its file and number."""
+    files = changed(places, "sudo", f"{line}\n{STACKS['sudo']}")
+    with pytest.raises(PushgateError, match=r"pam\.d/sudo:1: pam_\w+ lets people in without") as caught:
+        check(recipe("sudo"), "sudo", places.pam_folder, files)
+    assert caught.value.hint
+
+
+def test_a_way_around_in_common_auth_is_refused(places: Places) -> None:
+    """A sufficient line in common-auth ends the stack before our line, and is named there."""
+    (places.pam_folder / "common-auth").write_text("auth sufficient pam_unix.so\nauth requisite pam_deny.so\n")
+    with pytest.raises(PushgateError, match=r"common-auth:1: pam_unix lets people in"):
+        check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo"))
+
+
+@pytest.mark.parametrize("control", ["required", "requisite", "[success=ok default=die]", "[success=1 default=bad]"])
+def test_what_only_refuses_may_stand_before(places: Places, control: str) -> None:
+    """A line that lets nobody past the module is an administrator's own business."""
+    files = changed(places, "sudo", f"auth {control} pam_access.so\n{STACKS['sudo']}")
+    check(recipe("sudo"), "sudo", places.pam_folder, files)
+
+
+def test_substacks_end_by_themselves(places: Places) -> None:
+    """A sufficient line in a substack ends that alone, so the module is still reached."""
+    (places.pam_folder / "inner").write_text("auth sufficient pam_unix.so\n")
+    files = changed(places, "sudo", f"auth substack inner\n{STACKS['sudo']}")
+    check(recipe("sudo"), "sudo", places.pam_folder, files)
+
+
+def test_a_continued_line_is_noticed(places: Places) -> None:
+    """A backslash that swallows common-auth leaves the approval alone, without a password: not installed."""
+    files = changed(places, "sudo", "auth required pam_env.so \\\n@include common-auth\n")
+    with pytest.raises(PushgateError, match="would ask for no password"):
+        check(recipe("sudo"), "sudo", places.pam_folder, files)
+
+
+def test_a_second_line_of_the_module_is_refused(places: Places) -> None:
+    """A stack that includes another one with the module would ask twice: refused."""
+    (places.pam_folder / "inner").write_text(f"{LINE}\n")
+    with pytest.raises(PushgateError, match="would load the module 2 times"):
+        check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo", f"{STACKS['sudo']}@include inner\n"))
+
+
+def test_a_line_that_is_none_is_named(places: Places) -> None:
+    """A line that libpam could not read is named, also one that was there before."""
+    with pytest.raises(PushgateError, match=r"pam\.d/sudo:1: is no line of PAM"):
+        check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo", f"garbage\n{STACKS['sudo']}"))
+
+
+def test_a_missing_include_is_named(places: Places) -> None:
+    """A file that a stack includes and that is not there stops it."""
+    (places.pam_folder / "common-account").unlink()
+    with pytest.raises(PushgateError, match="common-account: no such file"):
+        check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo"))
+
+
+def test_su_keeps_root_unasked(places: Places) -> None:
+    """Without pam_rootok root itself would wait for an approval in su: refused, with the line that is missing."""
+    with pytest.raises(PushgateError, match="root itself would be asked") as caught:
+        check(recipe("su"), "su", places.pam_folder, changed(places, "su", "@include common-auth\n"))
+    assert caught.value.hint == "begin the file with: auth sufficient pam_rootok.so"
