@@ -86,7 +86,4 @@ def show(findings: "Sequence[Finding]") -> None:
                 if level is not Level.OK:
                     click.echo(f"         why: {finding.why}")
                     click.echo(f"         hint: {finding.hint}")
-    numbers = [
-        f"{count(findings, level)} {word}" for level, word in zip(Level, ("errors", "warnings", "ok"), strict=True)
-    ]
-    click.echo(", ".join(numbers))
+    click.echo(", ".join(f"{level}: {count(findings, level)}" for level in Level))
