@@ -11,8 +11,10 @@ MAX_DEPTH = 16
 MAX_READS = 256
 MAX_SIZE = 64 * 1024
 
-# Linux-PAM's pam.conf(5): type, control, module, arguments; a control in brackets holds blanks.
-RULE = re.compile(r"^-?(?P<type>\w+)\s+(?P<control>\[(?:\\\]|[^\]])*\]|\S+)\s+(?P<module>\S+)\s*(?P<arguments>.*)$")
+# Linux-PAM's pam.conf(5): type, control, module, arguments; a control in brackets holds blanks and needs none behind.
+RULE = re.compile(
+    r"^-?(?P<type>\w+)\s+(?P<control>\[(?:\\\]|[^\]])*\]|[^\s\[]\S*(?=\s))\s*(?P<module>\S+)\s*(?P<arguments>.*)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +86,28 @@ def parse_file(path: Path) -> list[StackRule | Include]:
     Raises:
         UnreadableStack: it cannot be read.
     """
+    found = (parse_line(path, number, line) for number, line in read_lines(path))
+    return [item for item in found if item is not None]
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Give number and text of each line of a file that is not empty, without comments.
+
+    Raises:
+        UnreadableStack: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(MAX_SIZE).decode("utf-8", "replace")
     except OSError as error:
         raise UnreadableStack(f"{path}: {(error.strerror or 'error').lower()}") from None
-    found = (parse_line(path, number, line) for number, line in logical_lines(text))
-    return [item for item in found if item is not None]
+    return logical_lines(text)
 
 
 def parse_line(path: Path, number: int, line: str) -> StackRule | Include | None:
     """Read one line without its comment; None if it is no rule."""
-    if line.startswith("@include"):
-        return Include(path, number, "", line.removeprefix("@include").strip())
+    if line.removeprefix("-").startswith("@include"):
+        return Include(path, number, "", " ".join(line.split()[1:2]))
     rule = RULE.match(line)
     if rule is None:
         return None

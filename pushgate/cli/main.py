@@ -10,6 +10,7 @@ from pushgate.cli.check import check
 from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
+from pushgate.cli.doctor import doctor
 from pushgate.cli.pam import pam
 from pushgate.cli.serve import serve
 from pushgate.cli.user import user
@@ -23,7 +24,7 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-for command in (serve, check, reload, status, demo, user, device, pending, watch, approve, deny, pam):
+for command in (serve, check, reload, status, doctor, demo, user, device, pending, watch, approve, deny, pam):
     cli.add_command(command)
 for command in (totp, bypass):
     user.add_command(command)

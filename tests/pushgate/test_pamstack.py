@@ -71,3 +71,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """An include of nothing names the file."""
     with pytest.raises(UnreadableStack, match=f"{tmp_path}/gone: no such file"):
         stack(tmp_path, gate="@include gone\n")
+
+
+def test_a_control_in_brackets_needs_no_blank_behind(tmp_path: Path) -> None:
+    """A line whose bracket ends right before the module is read as libpam reads it; an open bracket is no rule."""
+    (tmp_path / "gate").write_text("auth [success=ok default=die]one.so x\nauth [success=ok two.so\n")
+    (rule,) = parse_file(tmp_path / "gate")
+    assert isinstance(rule, StackRule)
+    assert (rule.control, rule.module, rule.arguments) == ("[success=ok default=die]", "one.so", "x")
+
+
+def test_debians_include_takes_one_name(tmp_path: Path) -> None:
+    """A word behind the name of an included file does not matter, and neither does a hyphen before."""
+    (tmp_path / "gate").write_text("@include common-auth too\n-@include common-auth\n")
+    assert parse_file(tmp_path / "gate") == [
+        Include(tmp_path / "gate", 1, "", "common-auth"),
+        Include(tmp_path / "gate", 2, "", "common-auth"),
+    ]
