@@ -20,6 +20,7 @@ from pushgate.login import Code, Login, Push, Secret
 from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
+from pushgate.remembered import Remembered
 from pushgate.text import clean, is_clean_name
 from pushgate.verdict import Verdict, binds_place, judge
 from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
@@ -70,6 +71,7 @@ class Authenticator:
         self.timeout, self.guards = timeout, guards
         self.first_factors = first_factors or {}
         self.words = words or Words()
+        self.remembered = Remembered(clock)
         self.decided: Counter[str] = Counter()
         """Decisions since the start, by reason."""
 
@@ -124,6 +126,9 @@ class Authenticator:
             return verdict or Verdict(Reason.NOT_PERMITTED)
         if self.guards.cool_down.holds(login):
             return Verdict(Reason.DENIED, "denied a moment ago")
+        recalled = self.remembered.recall(login, rule)
+        if recalled is not None:
+            return recalled
         full = self.guards.places.refusal(login)
         if full:
             return Verdict(Reason.OVERLOADED, full)
@@ -186,7 +191,7 @@ class Authenticator:
         elif isinstance(outcome, Pending):
             question = Question(self.provider, login, outcome.handle, outcome.number)
             outcome = await self.wait(question, conversation, deadline)
-        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code):
+        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and waits_as_if_asked(login):
             refused = Reason.UNKNOWN_USER if not login.known else Reason(outcome.kind.value)
             log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
             detail = outcome.detail
@@ -255,6 +260,7 @@ class Authenticator:
             groups=verdict.person.groups,
             attributes=verdict.person.attributes,
         )
+        self.remembered.learn(login, self.policy.rule_for(login), decision)
         seconds = self.clock.now() - started
         self.decided[decision.reason.value] += 1
         self.audit.record(login, decision, seconds=seconds, detail=verdict.detail)
@@ -269,3 +275,8 @@ class Authenticator:
                 service=clean(login.service, 64),
             )
         return decision
+
+
+def waits_as_if_asked(login: Login) -> bool:
+    """Whether a stranger may be behind this login, who must not learn that there was nobody to ask."""
+    return not (login.ours or isinstance(login.factor, Code))

@@ -11,7 +11,7 @@ from pushgate.build_radsec import build_radsec
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.firstfactor.base import FirstFactor
-from pushgate.policy import Policy, Rule
+from pushgate.policy import Policy, Remember, Rule
 from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
@@ -104,4 +104,12 @@ def build_policy(settings: Settings) -> Policy:
 def pam_rules(settings: Settings) -> Iterator[tuple[str, Rule]]:
     """Yield the rule of each PAM service."""
     for name, service in settings.pam.services.items() if settings.pam else ():
-        yield name, Rule(accept_if_unreachable=service.if_unreachable == "accept")
+        remember, unlock = service.remember, service.unlock
+        yield (
+            name,
+            Rule(
+                accept_if_unreachable=service.if_unreachable == "accept",
+                remember=Remember(remember.for_, remember.bound_to) if remember else None,
+                unlock_longest=unlock.longest if unlock else None,
+            ),
+        )

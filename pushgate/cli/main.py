@@ -11,6 +11,7 @@ from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.serve import serve
+from pushgate.cli.unlock import unlock
 from pushgate.cli.user import user
 from pushgate.cli.user_codes import bypass, totp
 from pushgate.errors import ConfigurationError, PushgateError
@@ -22,7 +23,7 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-for command in (serve, check, reload, status, demo, user, device, pending, watch, approve, deny):
+for command in (serve, check, reload, status, unlock, demo, user, device, pending, watch, approve, deny):
     cli.add_command(command)
 for command in (totp, bypass):
     user.add_command(command)
