@@ -111,10 +111,10 @@ async def serve(path: Path, settings: Settings) -> None:
         loop.add_signal_handler(signal.SIGHUP, reloader.reload_in_background)
         if settings.control is not None:
             unlocker = Unlocker(parts.authenticator) if parts.authenticator else None
-            if unlocker is not None:
-                stack.push_async_callback(unlocker.close)
             control = Control(settings.control.socket, reloader.reload, lambda: status_of(parts), unlocker)
             await begin(stack, control.start, control.stop)
+            if unlocker is not None:
+                stack.push_async_callback(unlocker.close)
         log.info(
             "ready",
             radius=parts.radius.ports if parts.radius else None,

@@ -54,6 +54,8 @@ class Remembered:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.periods: OrderedDict[Key, Period] = OrderedDict()
+        self.of_person: dict[str, set[Key]] = {}
+        """The same by person, because denials must cost little: somebody else can cause many."""
 
     def recall(self, login: Login, rule: Rule) -> Verdict | None:
         """Accept a login by an earlier approval; None if there is none that holds for it."""
@@ -92,14 +94,22 @@ class Remembered:
         """Begin a period; one that is running for the same key ends."""
         self.periods[key] = Period(self.clock.now(), seconds, audit_id)
         self.periods.move_to_end(key)
+        self.of_person.setdefault(key.user.casefold(), set()).add(key)
         if len(self.periods) > self.LIMIT:
-            self.periods.popitem(last=False)
+            self.drop(next(iter(self.periods)))
+
+    def drop(self, key: Key) -> Period:
+        """Forget one period."""
+        person = key.user.casefold()
+        self.of_person[person].discard(key)
+        if not self.of_person[person]:
+            del self.of_person[person]
+        return self.periods.pop(key)
 
     def forget(self, user: str) -> int:
         """Forget everything of a person, whatever the spelling; returns how much of it had not ended by itself."""
-        theirs = [key for key in self.periods if key.user.casefold() == user.casefold()]
-        removed = [self.periods.pop(key) for key in theirs]
-        return sum(period.left(self.clock.now(), period.seconds) > 0 for period in removed)
+        dropped = [self.drop(key) for key in list(self.of_person.get(user.casefold(), ()))]
+        return sum(period.left(self.clock.now(), period.seconds) > 0 for period in dropped)
 
     def all_running(self, rules: Mapping[str, Rule]) -> Iterator[tuple[Key, float, str]]:
         """Yield what holds now: the key, the seconds that are left, and the audit id; oldest first."""

@@ -75,6 +75,7 @@ class Unlocker(Unlocking):
         self.authenticator, self.clock = authenticator, authenticator.clock
         self.remembered, self.audit = authenticator.remembered, authenticator.audit
         self.asking: set[asyncio.Task[Decision]] = set()
+        self.stopping = False
 
     @override
     async def unlock(self, asked: Mapping[str, Any]) -> Report:
@@ -107,13 +108,22 @@ class Unlocker(Unlocking):
         return {name: min(wish.seconds, longest[name]) for name in dict.fromkeys(wish.services) or sorted(longest)}
 
     async def ask(self, login: Login) -> Decision:
-        """Ask the person; whoever cancels us withdraws the question."""
+        """Ask the person; whoever cancels us withdraws the question.
+
+        Raises:
+            PushgateError: the daemon stops.
+        """
+        stops = PushgateError("the daemon stops", "nothing was opened; ask again when it is back")
+        if self.stopping:
+            raise stops
         task = asyncio.create_task(self.authenticator.authenticate(login, Silence()))
         self.asking.add(task)
         task.add_done_callback(self.asking.discard)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            if self.stopping and task.done():
+                raise stops from None
             task.cancel("nobody waits for the unlocking any more")
             await finish(task)
             raise
@@ -148,7 +158,8 @@ class Unlocker(Unlocking):
         }
 
     async def close(self) -> None:
-        """Withdraw what is being asked."""
+        """Withdraw what is being asked, and ask nobody any more."""
+        self.stopping = True
         for task in list(self.asking):
             task.cancel("the daemon stops")
             await finish(task)

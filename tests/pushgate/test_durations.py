@@ -17,7 +17,24 @@ def test_what_can_be_written(written: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        *("", "m", "0", "0s", "-5m", "1.5h", "15 m", " 15m", "15m\n", "15M", "1d", "1h30m", "١٥m", "13h", "721m", "99999h"),
+        *(
+            "",
+            "m",
+            "0",
+            "0s",
+            "-5m",
+            "1.5h",
+            "15 m",
+            " 15m",
+            "15m\n",
+            "15M",
+            "1d",
+            "1h30m",
+            "\u0661\u0665m",
+            "13h",
+            "721m",
+            "99999h",
+        ),
         *(0, -1, 0.5, 43_201, 10**400, float("nan"), float("inf"), True, None, ["15m"], b"15m"),
     ],
 )

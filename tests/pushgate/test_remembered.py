@@ -86,7 +86,7 @@ class MemoryCore(Core):
 
 @pytest.mark.parametrize("login", [ssh(), sudo(), sudo(origin=Origin(None, OriginSource.LOCAL))])
 async def test_the_same_login_is_let_in_once_more(login: Login) -> None:
-    """A person who has approved a login a moment ago is not asked for the same one; the audit says by which approval."""
+    """A person who has approved a login a moment ago is not asked for the same one; the audit says why."""
     core = MemoryCore()
     approved = await core.approve(login)
     again = await core.authenticator.authenticate(login, RecordingConversation())
@@ -273,6 +273,9 @@ async def test_the_memory_is_bounded() -> None:
     assert len(core.memory.periods) == Remembered.LIMIT
     assert core.memory.recall(ssh(key="SHA256:4"), SSH) is None
     assert core.memory.recall(ssh(key="SHA256:5"), SSH) is not None
+    assert sum(map(len, core.memory.of_person.values())) == Remembered.LIMIT
+    assert core.memory.forget("alice") == Remembered.LIMIT
+    assert (core.memory.periods, core.memory.of_person) == ({}, {})
 
 
 @pytest.mark.parametrize(
