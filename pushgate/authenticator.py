@@ -23,7 +23,15 @@ from pushgate.providers.base import Provider
 from pushgate.remembered import Remembered
 from pushgate.text import clean, is_clean_name
 from pushgate.verdict import Verdict, binds_place, judge
-from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
+from pushgate.waiting import (
+    CODE_TRIES,
+    Question,
+    Waiting,
+    begin_question,
+    is_wrong_code,
+    pretend_to_ask,
+    waits_as_if_asked,
+)
 from pushgate.words import Words
 
 log = structlog.get_logger()
@@ -275,8 +283,3 @@ class Authenticator:
                 service=clean(login.service, 64),
             )
         return decision
-
-
-def waits_as_if_asked(login: Login) -> bool:
-    """Whether a stranger may be behind this login, who must not learn that there was nobody to ask."""
-    return not (login.ours or isinstance(login.factor, Code))

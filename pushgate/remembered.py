@@ -17,6 +17,9 @@ from pushgate.verdict import Verdict
 ON_THIS_MACHINE = frozenset({OriginSource.LOCAL, OriginSource.KERNEL})
 """How the origin of somebody is known who has a session here: what stands before sshd has none of its own."""
 
+BY_PERSON = frozenset({"push", "push+number", "code"})
+"""What of all that opens a door is the person's own answer to this very login."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -77,14 +80,16 @@ class Remembered:
     def learn(self, login: Login, rule: Rule | None, decision: Decision) -> None:
         """Draw from a decision what it says about later ones: an approval is noted, a denial forgets everything.
 
-        Only what the person said counts: an exemption, an open failure, or a recalled approval is none.
+        Only what the person said counts. An exemption, an open failure, an emergency code or a recalled approval is
+        none.
         """
+        remember = rule.remember if rule else None
         if decision.reason is Reason.DENIED:
             self.forget(login.user)
-        elif decision.reason is Reason.APPROVED and rule is not None and rule.remember is not None:
-            key = key_of(login, rule.remember.bound_to)
+        elif decision.reason is Reason.APPROVED and decision.factor in BY_PERSON and remember is not None:
+            key = key_of(login, remember.bound_to)
             if key is not None:
-                self.begin(key, rule.remember.seconds, decision.audit_id)
+                self.begin(key, remember.seconds, decision.audit_id)
 
     def unlock(self, user: str, service: str, address: str, seconds: float, audit_id: str) -> None:
         """Let a user in to a service for a while, from one address or from anywhere."""

@@ -67,6 +67,11 @@ class Question:
             await finish(asyncio.create_task(self.provider.cancel(self.handle)))
 
 
+def waits_as_if_asked(login: Login) -> bool:
+    """Whether a stranger may be behind this login, who must not learn that there was nobody to ask."""
+    return not (login.ours or isinstance(login.factor, Code))
+
+
 def pretend_to_ask(provider: Provider, login: Login) -> Question:
     """Make a question that looks like one that is out; with a number, if the real one would have one to show."""
     drawn = isinstance(login.factor, Push) and login.factor.draw_number

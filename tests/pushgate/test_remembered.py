@@ -246,6 +246,20 @@ async def test_only_what_the_person_said_is_remembered(login: Login, outcome: Ou
     assert not core.memory.periods
 
 
+@pytest.mark.parametrize(
+    ("factor", "kept"),
+    [
+        *(("push", 1), ("push+number", 1), ("code", 1), ("remembered", 0), ("unlocked", 0), ("exempt", 0)),
+        *(("fail_open", 0), ("break_glass", 0), ("", 0)),
+    ],
+)
+def test_what_opened_decides_what_is_remembered(factor: str, kept: int) -> None:
+    """A push or a code of the person is remembered; whatever else opens a door, also one of tomorrow, is not."""
+    core = MemoryCore()
+    core.memory.learn(ssh(), SSH, Decision(True, Reason.APPROVED, "id", factor=factor))
+    assert len(core.memory.periods) == kept
+
+
 async def test_a_recalled_approval_is_not_remembered_anew() -> None:
     """A login that was let in from memory begins no new period."""
     core = MemoryCore()
@@ -260,7 +274,7 @@ async def test_a_login_of_nobody_teaches_nothing() -> None:
     """A code that fits somebody at the provider, typed for an account that the host lacks, opens nothing later."""
     core = MemoryCore()
     for login in (ssh(known=False), ssh(permitted=False)):
-        core.memory.learn(login, SSH, Decision(True, Reason.APPROVED, "id"))
+        core.memory.learn(login, SSH, Decision(True, Reason.APPROVED, "id", factor="push"))
     assert not core.memory.periods
 
 
@@ -269,7 +283,7 @@ async def test_the_memory_is_bounded() -> None:
     core = MemoryCore()
     for number in range(Remembered.LIMIT + 5):
         login = ssh(key=f"SHA256:{number}")
-        core.memory.learn(login, SSH, Decision(True, Reason.APPROVED, f"{number}"))
+        core.memory.learn(login, SSH, Decision(True, Reason.APPROVED, f"{number}", factor="push"))
     assert len(core.memory.periods) == Remembered.LIMIT
     assert core.memory.recall(ssh(key="SHA256:4"), SSH) is None
     assert core.memory.recall(ssh(key="SHA256:5"), SSH) is not None
