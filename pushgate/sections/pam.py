@@ -1,27 +1,12 @@
 """The PAM front end."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
-from .common import AbsolutePath, Duration, IfUnreachable, Name, Section
-
-NO_SESSION_YET = frozenset({"sshd"})
-NO_KEY = frozenset({"sudo", "sudo-i", "su", "su-l"})
-
-
-class RememberSettings(Section):
-    """How long an approval also lets in the same login once more, and what makes it the same."""
-
-    for_: Duration = Field(alias="for")
-    bound_to: Literal["key+origin", "session+tty"]
-
-
-class UnlockSettings(Section):
-    """How long ``pushgate unlock`` may open a service after one approval."""
-
-    longest: Duration
+from .common import AbsolutePath, IfUnreachable, Name, Section
+from .remember import RememberSettings, UnlockSettings, check_bonds
 
 
 class PamService(Section):
@@ -50,12 +35,7 @@ class PamSettings(Section):
         return data
 
     @model_validator(mode="after")
-    def check_bonds(self) -> "PamSettings":
-        """Refuse to bind an approval to what these programs never have: it would hold for nothing, or for too much."""
-        for name, service in self.services.items():
-            bond = service.remember.bound_to if service.remember else ""
-            if bond == "session+tty" and name in NO_SESSION_YET:
-                raise ValueError(f"{name} has no session before the login: services.{name}.remember needs key+origin")
-            if bond == "key+origin" and name in NO_KEY:
-                raise ValueError(f"{name} is told no SSH key: services.{name}.remember needs session+tty")
+    def check_what_is_remembered(self) -> "PamSettings":
+        """Refuse a bond that a program cannot have."""
+        check_bonds({name: service.remember for name, service in self.services.items()})
         return self
