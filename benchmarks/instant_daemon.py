@@ -13,6 +13,7 @@ import structlog
 from typing_extensions import override
 
 from pam_module.listener import PamListener, PamOptions
+from pam_module.options import ServiceOptions
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
@@ -60,7 +61,7 @@ async def serve(folder: Path, service: str) -> None:
     policy = Policy({service: Rule()})
     guards = Guards(Places(1000, 1000), PushBudget(clock, 1000), CoolDown(clock))
     authenticator = Authenticator(policy, InstantProvider(), audit, clock, timeout=60, guards=guards)
-    options = PamOptions(folder / "pam.sock", frozenset({os.geteuid()}), frozenset({service}), 60, 1000)
+    options = PamOptions(folder / "pam.sock", frozenset({os.geteuid()}), {service: ServiceOptions()}, 60, 1000)
     listener = PamListener(options, authenticator.authenticate, clock)
     await listener.start()
     print("ready", flush=True)

@@ -1,10 +1,14 @@
 """Which accounts this machine has: the local file at once, everything else through NSS, which may block."""
 
+import grp
+import os
 import pwd
 from pathlib import Path
 from typing import Protocol
 
 from typing_extensions import override
+
+MAX_GROUPS = 1024
 
 
 class Accounts(Protocol):
@@ -15,6 +19,9 @@ class Accounts(Protocol):
 
     def name_of(self, uid: int) -> str | None:
         """Find the account of a user id."""
+
+    def groups_of(self, name: str) -> frozenset[str]:
+        """List the names of an account's groups; none of an account that is not there."""
 
 
 class NssAccounts(Accounts):
@@ -33,6 +40,23 @@ class NssAccounts(Accounts):
             return pwd.getpwuid(uid).pw_name
         except KeyError:
             return None
+
+    @override
+    def groups_of(self, name: str) -> frozenset[str]:
+        try:
+            numbers = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+        except (KeyError, OSError):
+            return frozenset()
+        names = (group_name(number) for number in numbers[:MAX_GROUPS])
+        return frozenset(found for found in names if found is not None)
+
+
+def group_name(number: int) -> str | None:
+    """Return the name of a group, which a directory server may know."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return None
 
 
 class FileAccounts(Accounts):
@@ -56,6 +80,10 @@ class FileAccounts(Accounts):
     def name_of(self, uid: int) -> str | None:
         self.refresh()
         return self.names.get(uid)
+
+    @override
+    def groups_of(self, name: str) -> frozenset[str]:
+        raise NotImplementedError("groups are never looked up without NSS: a person may have more than the file says")
 
     def refresh(self) -> None:
         """Read the file again if it is another one than last time; one that cannot be read holds nobody."""

@@ -1,9 +1,10 @@
 """One connection of the module: its request, the wait, the result."""
 
 import asyncio
+import functools
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ import structlog
 
 from pam_module.accounts import Accounts
 from pam_module.codes import PamCode, code_for
-from pam_module.conversation import PamConversation
+from pam_module.conversation import PamConversation, RefusedBySshdError
+from pam_module.openssh import OpenSshVersions
+from pam_module.options import NOT_CONFIGURED, ServiceOptions
 from pam_module.processes import NoProcess, Process, read_process, read_stat
 from pam_module.protocol import (
     ANSWER,
@@ -27,7 +30,9 @@ from pam_module.protocol import (
     encode,
     parse_request,
 )
-from pam_module.requests import Host, login_at_once, login_of
+from pam_module.requesters import Requesters, requester_of
+from pam_module.requests import Identified, login_at_once, login_of
+from pam_module.styles import style_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
@@ -63,20 +68,37 @@ class AccountSources:
     threads: Executor
 
 
+class RefusedBySshd(PeerGone):
+    """sshd has shown that it will refuse this user whatever we say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all connections share."""
+
+    authenticate: Authenticate
+    clock: Clock
+    accounts: AccountSources
+    requesters: Requesters
+    openssh: OpenSshVersions
+
+
 class PamConnection:
     """Serve one login, from the first byte to the result."""
 
     def __init__(
-        self,
-        connection: socket.socket,
-        authenticate: Authenticate,
-        clock: Clock,
-        accounts: AccountSources,
-        timeout: float,
+        self, connection: socket.socket, desk: Desk, services: Mapping[str, ServiceOptions], timeout: float
     ) -> None:
-        self.connection = connection
-        self.authenticate, self.clock, self.accounts = authenticate, clock, accounts
-        self.accepted_at, self.timeout = clock.now(), timeout
+        """Take a connection.
+
+        Args:
+            connection: To the module.
+            desk: What is shared.
+            services: What is known of each service when the login begins.
+            timeout: Seconds that the login may take.
+        """
+        self.connection, self.desk, self.clock, self.services = connection, desk, desk.clock, services
+        self.accepted_at, self.timeout = desk.clock.now(), timeout
         self.frames = FrameReader(FROM_MODULE)
         self.unread: deque[Frame] = deque()
 
@@ -86,8 +108,11 @@ class PamConnection:
             # Before the first wait: the later, the more likely that the pid is somebody else's by now.
             process = read_process(peer_pid)
             request = await self.receive_request()
-            login = await self.identify(request, process)
-            await self.decide(login, request, Host.of(process))
+            options = self.services.get(request.service.decode("utf-8", "replace"), NOT_CONFIGURED)
+            await self.decide(await self.identify(request, process, options), request)
+        except RefusedBySshd as refused:
+            log.info("pam_login_withdrawn", pid=peer_pid, reason=str(refused))
+            self.send_result(PamCode.AUTH_ERR)
         except PeerGone as gone:
             log.info("pam_login_withdrawn", pid=peer_pid, reason=str(gone))
         except BadMessageError as error:
@@ -108,42 +133,48 @@ class PamConnection:
             raise BadMessageError("first_frame", "the first frame is no request")
         return parse_request(frame.payload)
 
-    async def identify(self, request: Request, process: Process) -> Login:
+    async def identify(self, request: Request, process: Process, options: ServiceOptions) -> Identified:
         """Find out who is at the other end."""
         if not process.exe:
             # Whether this is sudo, su or sshd decides who is asked: not knowing it, we could ask the wrong person.
             raise NoProcess("its executable cannot be seen: the daemon needs CAP_SYS_PTRACE")
-        login = login_at_once(request, process, self.accounts.local)
-        if login is None or not login.known:
-            login = await self.look_up(request, process)
+        found = login_at_once(request, process, options, self.desk.accounts.local)
+        if found is None or not found.login.known:
+            found = await self.look_up(request, process, options)
         _, start_time = read_stat(process.pid)
         if start_time != process.start_time:
             raise PeerGone("the process has ended")
-        return login
+        return found
 
-    async def look_up(self, request: Request, process: Process) -> Login:
+    async def look_up(self, request: Request, process: Process, options: ServiceOptions) -> Identified:
         """Make the login in a thread: a directory server may hang, and the machine's table of connections be long."""
-        loop = asyncio.get_running_loop()
+        loop, accounts = asyncio.get_running_loop(), self.desk.accounts
         try:
             async with self.clock.timeout_at(self.clock.now() + LOOKUP_SECONDS):
-                return await loop.run_in_executor(self.accounts.threads, login_of, request, process, self.accounts.all)
+                return await loop.run_in_executor(accounts.threads, login_of, request, process, options, accounts.all)
         except TimeoutError:
             raise NoProcess("looking up the account took too long") from None
 
-    async def decide(self, login: Login, request: Request, host: Host) -> None:
+    async def decide(self, found: Identified, request: Request) -> None:
         """Let the core decide while we listen whether the module is still there, and send the result.
 
         Raises:
             PeerGone: it is not; by then the core has withdrawn the push.
             BadMessageError: it broke the protocol; likewise.
         """
-        conversation = PamConversation(self.send, self.reply_by(request), silent=host is Host.SSHD)
-        deciding = asyncio.create_task(self.ask_core(login, conversation))
+        conversation = PamConversation(
+            self.send,
+            style_of(found, self.desk.openssh),
+            began=self.accepted_at,
+            ends=self.reply_by(request),
+            may_know=found.may_know,
+        )
+        deciding = asyncio.create_task(self.ask_core(found, conversation))
         listening = asyncio.create_task(self.listen(conversation))
         try:
             await asyncio.wait({deciding, listening}, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
-                self.send_result(result_of(deciding, request.id, local=host.local))
+                self.send_decision(deciding, conversation, found, request.id)
                 return
             # Whatever the core says from here on is not used: nobody could receive it.
             await end(deciding, str(listening.exception()))
@@ -154,9 +185,10 @@ class PamConnection:
         finally:
             await end(listening, "decided")
 
-    async def ask_core(self, login: Login, conversation: PamConversation) -> Decision:
+    async def ask_core(self, found: Identified, conversation: PamConversation) -> Decision:
         """Get the decision; one that is made while a prompt is open waits until that is answered."""
-        decision = await self.authenticate(login, conversation)
+        requester, ask = requester_of(found), functools.partial(self.desk.authenticate, found.login, conversation)
+        decision = await (ask() if requester is None else self.desk.requesters.decide(requester, ask))
         await conversation.settled()
         return decision
 
@@ -165,7 +197,10 @@ class PamConnection:
         while True:
             frame = await self.next_frame()
             if frame.type == ANSWER:
-                conversation.answer(frame.payload)
+                try:
+                    conversation.answer(frame.payload)
+                except RefusedBySshdError:
+                    raise RefusedBySshd("sshd refuses this user whatever we say") from None
             elif frame.type == CANCEL:
                 reason = frame.payload.decode("ascii", "replace")
                 raise PeerGone(f"client cancelled: {reason if reason in CANCEL_REASONS else 'unknown reason'}")
@@ -190,6 +225,21 @@ class PamConnection:
             self.unread.extend(self.frames.feed(data))
         return self.unread.popleft()
 
+    def send_decision(
+        self, deciding: "asyncio.Task[Decision]", conversation: PamConversation, found: Identified, request_id: str
+    ) -> None:
+        """Turn what the core did into the last frames; a core that failed denies."""
+        fault = asyncio.CancelledError() if deciding.cancelled() else deciding.exception()
+        if fault:
+            # The text of an exception may quote input, so only its type is logged.
+            log.error("pam_internal_error", id=request_id, error=type(fault).__name__)
+            self.send_result(PamCode.SERVICE_ERR)
+            return
+        decision, options = deciding.result(), found.options
+        if not decision.accept:
+            conversation.tell_refusal(decision.message)
+        self.send_result(code_for(decision, local=found.host.local, denied=options.denied, exempt=options.exempt))
+
     def send_result(self, code: PamCode) -> None:
         """Send the last frame."""
         self.send(encode(RESULT, bytes([code])))
@@ -209,16 +259,6 @@ class PamConnection:
         if request.timeout:
             seconds = min(seconds, max(request.timeout - MARGIN_SECONDS, request.timeout / 2))
         return self.accepted_at + seconds
-
-
-def result_of(deciding: asyncio.Task[Decision], request_id: str, *, local: bool) -> PamCode:
-    """Turn what the core did into a code; a core that failed denies."""
-    fault = asyncio.CancelledError() if deciding.cancelled() else deciding.exception()
-    if fault:
-        # The text of an exception may quote input, so only its type is logged.
-        log.error("pam_internal_error", id=request_id, error=type(fault).__name__)
-        return PamCode.SERVICE_ERR
-    return code_for(deciding.result(), local=local)
 
 
 async def end(task: asyncio.Task[Any], reason: str) -> None:

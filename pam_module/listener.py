@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,10 @@ import structlog
 
 from pam_module.accounts import FileAccounts, NssAccounts
 from pam_module.codes import PamCode
-from pam_module.connection import AccountSources, Authenticate, PamConnection
+from pam_module.connection import AccountSources, Authenticate, Desk, PamConnection
+from pam_module.openssh import OpenSshVersions
+from pam_module.options import ServiceOptions
+from pam_module.requesters import Requesters
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision
@@ -43,7 +46,7 @@ class PamOptions:
     socket: Path
     allowed_peer_uids: frozenset[int]
     """Users that may connect beside root."""
-    services: frozenset[str]
+    services: Mapping[str, ServiceOptions]
     """Services that the configuration names; a login to another one is the core's to refuse."""
     timeout: float
     """Seconds that the daemon may take; less than the module's own limit."""
@@ -61,7 +64,8 @@ class PamListener:
         self.listening: socket.socket | None = None
         self.inode: tuple[int, int] | None = None
         threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
-        self.accounts = AccountSources(FileAccounts(), NssAccounts(), threads)
+        accounts = AccountSources(FileAccounts(), NssAccounts(), threads)
+        self.desk = Desk(self.ask_core, clock, accounts, Requesters(clock), OpenSshVersions())
 
     async def start(self) -> None:
         """Make the socket, open to root alone from its first moment, and accept.
@@ -89,7 +93,7 @@ class PamListener:
             task.cancel()
         if self.connections:
             await asyncio.wait(tuple(self.connections))
-        self.accounts.threads.shutdown(wait=False, cancel_futures=True)
+        self.desk.accounts.threads.shutdown(wait=False, cancel_futures=True)
         # A newer daemon may have put its own socket there.
         with contextlib.suppress(FileNotFoundError):
             status = self.options.socket.lstat()
@@ -118,8 +122,7 @@ class PamListener:
         if uid != 0 and uid not in self.options.allowed_peer_uids:
             log.warning("pam_refused_peer", pid=pid, uid=uid)
             return
-        timeout = self.options.timeout
-        login = PamConnection(connection, self.ask_core, self.clock, self.accounts, timeout)
+        login = PamConnection(connection, self.desk, self.options.services, self.options.timeout)
         if len(self.connections) > self.options.max_pending:
             log.warning("pam_overloaded", pid=pid, max_pending=self.options.max_pending)
             login.send_result(PamCode.SERVICE_ERR)
@@ -134,7 +137,7 @@ class PamListener:
         self.connections.discard(task)
         connection.close()
 
-    def replace_services(self, services: frozenset[str]) -> None:
+    def replace_services(self, services: Mapping[str, ServiceOptions]) -> None:
         """Take other services over, as a reload brings them; logins that are pending go on."""
         self.options = replace(self.options, services=services)
 

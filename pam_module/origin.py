@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from pam_module.processes import PROC, NoProcess, Process, read_limited, read_process
+from pam_module.sshd import SSH_PROGRAMS
 from pushgate.login import Origin, OriginSource
 
-SSH_PROGRAMS = frozenset({"sshd", "sshd-session"})
 MAX_ANCESTORS = 64
 MAX_DESCRIPTORS = 1024
 TABLE_LIMIT = 16 * 1024 * 1024

@@ -55,6 +55,24 @@ def read_stat(pid: int, proc: str = PROC) -> tuple[int, int]:
     return parse_stat(read_limited(f"{proc}/{pid}/stat"))
 
 
+def session_of(process: Process, proc: str = PROC) -> str:
+    """Name the login session of a process: the leader of its session, for as long as that lives; empty if it has died.
+
+    The audit subsystem's number of the session is part of it, where pam_loginuid has set one.
+    """
+    try:
+        fields = read_limited(f"{proc}/{process.pid}/stat").rpartition(b")")[2].split()
+        leader = int(fields[3])
+        _, started = read_stat(leader, proc)
+    except (NoProcess, IndexError, ValueError):
+        return ""
+    try:
+        audit = read_limited(f"{proc}/{process.pid}/sessionid").decode("ascii", "replace").strip()
+    except NoProcess:
+        audit = ""
+    return f"{leader}:{started}:{audit}"
+
+
 def parse_stat(content: bytes) -> tuple[int, int]:
     """Get parent and start time out of ``/proc/<pid>/stat``.
 

@@ -1,16 +1,24 @@
 """A request of the module, and what the kernel knows of its sender, as a login."""
 
+import base64
+import binascii
 import enum
+import hashlib
 import socket
+from dataclasses import dataclass
 
 from pam_module.accounts import Accounts
-from pam_module.origin import SSH_PROGRAMS, origin_of_process, origin_of_rhost, origin_without_connections
-from pam_module.processes import Process
+from pam_module.options import ServiceOptions
+from pam_module.origin import origin_of_process, origin_of_rhost, origin_without_connections
+from pam_module.processes import Process, session_of
 from pam_module.protocol import MAX_VALUE, Request
+from pam_module.sshd import SSH_PROGRAMS
 from pushgate.login import Login, Origin, OriginSource
 from pushgate.text import clean, is_clean_name
 
 MAX_COMMAND = 512
+MAX_KEYS = 4
+"""sshd can be told to want several keys after each other."""
 
 
 class Host(enum.Enum):
@@ -34,35 +42,66 @@ class Host(enum.Enum):
         return self in (Host.SUDO, Host.SU)
 
 
-def login_at_once(request: Request, process: Process, accounts: Accounts) -> Login | None:
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A login, and the process that it comes from."""
+
+    login: Login
+    process: Process
+    host: Host
+    options: ServiceOptions
+    may_know: bool
+    """Who is asked has called the program, and is logged in already: see ``Conversation.may_know``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is asked."""
+
+    name: str
+    known: bool
+    """The machine has this account, and that of the target."""
+    is_caller: bool
+    """It is who has called the program, and logged in before."""
+
+
+def login_at_once(request: Request, process: Process, options: ServiceOptions, accounts: Accounts) -> Identified | None:
     """Make the login as far as that needs no long reading; None where it does. ``accounts`` must answer at once."""
-    origin = quick_origin(request, process)
-    return login_from(origin, request, process, accounts) if origin else None
+    origin = None if options.reads_groups else quick_origin(request, process)
+    return login_from(origin, request, process, options, accounts) if origin else None
 
 
-def login_of(request: Request, process: Process, accounts: Accounts) -> Login:
+def login_of(request: Request, process: Process, options: ServiceOptions, accounts: Accounts) -> Identified:
     """Make the login; blocks as long as its accounts do, and as the machine's table of connections is long."""
     origin = quick_origin(request, process) or origin_of_process(process)
-    return login_from(origin, request, process, accounts)
+    return login_from(origin, request, process, options, accounts)
 
 
-def login_from(origin: Origin, request: Request, process: Process, accounts: Accounts) -> Login:
+def login_from(
+    origin: Origin, request: Request, process: Process, options: ServiceOptions, accounts: Accounts
+) -> Identified:
     """Put together what is known."""
     host = Host.of(process)
     # Bytes that are not UTF-8 become lone surrogates: no clean name has those, so it stays nobody's name.
     target = request.user.decode("utf-8", "surrogateescape")
-    user, known = _person(host, target, process, accounts)
-    return Login(
-        user=user,
+    target_uid = accounts.uid_of(target) if is_clean_name(target) else None
+    person = person_asked(host, target, target_uid, process, options, accounts)
+    login = Login(
+        user=person.name,
         service=text(request.service),
         host=socket.gethostname(),
         origin=origin,
-        account=target if target != user else "",
+        account=target if target != person.name else "",
         tty=text(request.tty),
         # Another program could put anything there: only sudo knows what it is about to run.
         command=shown_command(request.command) if host is Host.SUDO else "",
-        known=known,
+        key=fingerprints(request.ssh_auth_info) if host is Host.SSHD else "",
+        session=session_of(process) if options.reads_session and host.local else "",
+        groups=accounts.groups_of(person.name) if options.reads_groups and person.known else frozenset(),
+        known=person.known,
+        permitted=host is not Host.SSHD or target_uid != 0 or options.allow_root,
     )
+    return Identified(login, process, host, options, may_know=host.local and person.is_caller)
 
 
 def quick_origin(request: Request, process: Process) -> Origin | None:
@@ -85,16 +124,40 @@ def text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _person(host: Host, target: str, process: Process, accounts: Accounts) -> tuple[str, bool]:
-    """Say who is asked, and whether the host knows that account and the target's.
+def fingerprints(auth_info: bytes) -> str:
+    """Return the fingerprints of the keys that sshd has checked, as ``ssh-keygen -l`` prints them.
 
-    sudo asks its caller; su asks its caller if that one wants to become root, otherwise the target, whose account it
-    is. The caller is the real user id, not PAM_RUSER.
+    Args:
+        auth_info: SSH_AUTH_INFO_0: a line for each method, as in ``publickey ssh-ed25519 AAAA...``.
     """
-    target_uid = accounts.uid_of(target) if is_clean_name(target) else None
-    if host is Host.SUDO or (host is Host.SU and target_uid == 0):
-        caller = accounts.name_of(process.uids[0])
-        if caller is None:
-            return f"uid {process.uids[0]}", False
-        return caller, is_clean_name(caller) and target_uid is not None
-    return target, target_uid is not None
+    lines = [line.split(b" ") for line in auth_info.split(b"\n")]
+    blobs = [line[2] for line in lines if len(line) == 3 and line[0] == b"publickey"]
+    try:
+        digests = [hashlib.sha256(base64.b64decode(blob, validate=True)).digest() for blob in blobs[:MAX_KEYS]]
+    except binascii.Error:
+        return ""
+    return " ".join("SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=") for digest in digests)
+
+
+def person_asked(
+    host: Host,
+    target: str,
+    target_uid: int | None,
+    process: Process,
+    options: ServiceOptions,
+    accounts: Accounts,
+) -> Person:
+    """Say who is asked, and whether the machine knows that account and the target's.
+
+    By default sudo asks its caller; su asks its caller if that one wants to become root, otherwise the target, whose
+    account it is. The caller is the real user id, not PAM_RUSER.
+    """
+    caller = accounts.name_of(process.uids[0]) if host.local else None
+    asks_caller = host.local and (
+        options.asked == "caller" or (options.asked == "auto" and (host is Host.SUDO or target_uid == 0))
+    )
+    if not asks_caller:
+        return Person(target, target_uid is not None, is_caller=caller == target)
+    if caller is None:
+        return Person(f"uid {process.uids[0]}", known=False, is_caller=True)
+    return Person(caller, is_clean_name(caller) and target_uid is not None, is_caller=True)

@@ -107,4 +107,5 @@ def describe(login: Login, decision: Decision) -> Mapping[str, str | bool]:
         "address": login.origin.address or "",
         "address_from": login.origin.source.value,
         "tty": clean(login.tty, 64),
+        "key": clean(login.key, 256),
     }

@@ -23,15 +23,7 @@ from pushgate.providers.base import Provider
 from pushgate.remembered import Remembered
 from pushgate.text import clean, is_clean_name
 from pushgate.verdict import Verdict, binds_place, judge
-from pushgate.waiting import (
-    CODE_TRIES,
-    Question,
-    Waiting,
-    begin_question,
-    is_wrong_code,
-    pretend_to_ask,
-    waits_as_if_asked,
-)
+from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
 from pushgate.words import Words
 
 log = structlog.get_logger()
@@ -121,7 +113,8 @@ class Authenticator:
         rule = self.policy.rule_for(login)
         if rule is None:
             return Verdict(Reason.NOT_PERMITTED, "no rule names this service")
-        if login.service not in self.first_factors and rule.exempts(login.user):
+        may_skip = login.known and login.service not in self.first_factors
+        if may_skip and rule.exempts(login.user, login.groups):
             return Verdict(Reason.EXEMPT, factor="exempt")
         return None
 
@@ -142,8 +135,8 @@ class Authenticator:
             return Verdict(Reason.OVERLOADED, full)
         with self.guards.places.taken_by(login):
             deadline = self.clock.now() + self.timeout
-            if conversation.reply_by is not None and not conversation.can_ask:
-                deadline = min(deadline, conversation.reply_by)
+            if conversation.ends_by is not None:
+                deadline = min(deadline, conversation.ends_by)
             return await self.take_factors(login, rule, first_factor, conversation, deadline)
 
     async def take_factors(
@@ -199,8 +192,8 @@ class Authenticator:
         elif isinstance(outcome, Pending):
             question = Question(self.provider, login, outcome.handle, outcome.number)
             outcome = await self.wait(question, conversation, deadline)
-        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and waits_as_if_asked(login):
-            refused = Reason.UNKNOWN_USER if not login.known else Reason(outcome.kind.value)
+        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code):
+            refused = self.refusal(login, outcome)
             log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
             detail = outcome.detail
             outcome = await self.wait(pretend_to_ask(self.provider, login), conversation, deadline)
@@ -212,9 +205,16 @@ class Authenticator:
             self.guards.budget.refund(login)
         return judge(login, outcome, rule)
 
+    @staticmethod
+    def refusal(login: Login, failure: Failed) -> Reason:
+        """Say why nobody was asked."""
+        if not login.known:
+            return Reason.UNKNOWN_USER
+        return Reason(failure.kind.value) if login.permitted else Reason.BARRED
+
     async def begin(self, login: Login, deadline: float) -> Outcome:
         """Ask the person, unless there is nobody, or somebody who has been asked too often."""
-        if not login.known:
+        if not (login.known and login.permitted):
             return Failed(FailureKind.NOT_ENROLLED, asked=False)
         if isinstance(login.factor, Code):
             return await begin_question(self.provider, login, deadline)

@@ -14,6 +14,7 @@ from push_authority.server import Authority, AuthorityOptions
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
+from pushgate.build_pam import pam_services
 from pushgate.build_provider import build_provider, provider_credentials
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
@@ -127,7 +128,7 @@ def build_pam(pam: PamSettings, settings: Settings, authenticator: Authenticator
     options = PamOptions(
         socket=pam.socket,
         allowed_peer_uids=frozenset(pam.allowed_peer_uids),
-        services=frozenset(pam.services),
+        services=pam_services(pam),
         timeout=settings.login.timeout,
         max_pending=settings.login.max_pending,
     )

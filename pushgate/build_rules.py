@@ -1,17 +1,18 @@
 """What a reload exchanges while logins are pending: clients, secrets, policy, first factors, texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from pushgate.build_firstfactor import build_first_factor
+from pushgate.build_pam import pam_rules
 from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
 from pushgate.build_radsec import build_radsec
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.firstfactor.base import FirstFactor
-from pushgate.policy import Policy, Remember, Rule
+from pushgate.policy import Policy
 from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
@@ -92,24 +93,10 @@ def build_first_factors(
 
 def build_policy(settings: Settings) -> Policy:
     """Collect the rule of each service that the configuration names."""
-    rules = dict(pam_rules(settings))
+    rules = dict(pam_rules(settings.pam)) if settings.pam is not None else {}
     if settings.radius is not None:
         rules |= client_rules(settings.radius)
     for name, rule in rules.items():
         if rule.accept_if_unreachable:
             log.warning("fails_open", service=name, hint="people get in while the provider cannot be reached")
     return Policy(rules)
-
-
-def pam_rules(settings: Settings) -> Iterator[tuple[str, Rule]]:
-    """Yield the rule of each PAM service."""
-    for name, service in settings.pam.services.items() if settings.pam else ():
-        remember, unlock = service.remember, service.unlock
-        yield (
-            name,
-            Rule(
-                accept_if_unreachable=service.if_unreachable == "accept",
-                remember=Remember(remember.for_, remember.bound_to) if remember else None,
-                unlock_longest=unlock.longest if unlock else None,
-            ),
-        )

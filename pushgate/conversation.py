@@ -19,8 +19,16 @@ class Conversation(Protocol):
         """Whether ``ask`` can reach the person when ``reply_by`` has come; if not, the login ends there."""
 
     @property
+    def ends_by(self) -> float | None:
+        """When the front end gives the login up, whatever is being asked; None if the core decides that alone."""
+
+    @property
     def shows_at_once(self) -> bool:
         """Whether the person sees the question while the device rings: only then a number can be drawn for it."""
+
+    @property
+    def may_know(self) -> bool:
+        """Whether the person may learn that no device rings: one who asks for oneself, and is logged in already."""
 
     async def tell(self, text: str) -> None:
         """Show one line, if the front end can; never waits for the person."""

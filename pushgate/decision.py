@@ -28,6 +28,8 @@ class Reason(enum.StrEnum):
     BAD_NAME = "bad_name"
     """The user name is empty, too long or holds characters that no account has."""
     UNKNOWN_USER = "unknown_user"
+    BARRED = "barred"
+    """A rule of the service bars the account; the login has waited like an ignored push, and nobody was asked."""
     FIRST_FACTOR_FAILED = "first_factor_failed"
     """Nobody could say whether the password is right."""
     NUMBER_NEEDED = "number_needed"

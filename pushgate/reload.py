@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from pushgate.build import Parts
+from pushgate.build_pam import pam_services
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError
@@ -70,7 +71,7 @@ class Reloader:
             raise
         self.exchange(rules)
         if self.parts.pam is not None and settings.pam is not None:
-            self.parts.pam.replace_services(frozenset(settings.pam.services))
+            self.parts.pam.replace_services(pam_services(settings.pam))
         later = list(needs_restart(self.started_with, settings))
         log.info("reloaded", needs_restart=later)
         return {"needs_restart": later}

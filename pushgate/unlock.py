@@ -55,9 +55,9 @@ class Wish(BaseModel):
 
 
 class Silence(Conversation):
-    """There is nobody at the place of this login: only the device can answer."""
+    """There is nobody at the place of this login: only the device can answer. Who asks is root, and may know all."""
 
-    reply_by, can_ask, shows_at_once = None, False, False
+    reply_by, ends_by, can_ask, shows_at_once, may_know = None, None, False, False, True
 
     @override
     async def tell(self, text: str) -> None:

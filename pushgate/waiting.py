@@ -55,6 +55,11 @@ class Question:
         """Check a code that was typed meanwhile."""
         if not code.value.isascii():
             return Failed(FailureKind.BAD_CODE, asked=True)
+        if not (self.login.known and self.login.permitted):
+            # Nobody's codes open this account. Asked for a name that nobody has, so that the answer takes as long.
+            nobody = replace(self.login, user=f"nobody-{secrets.token_hex(8)}", factor=Code(code))
+            await self.provider.begin(nobody, deadline)
+            return Failed(FailureKind.BAD_CODE, asked=True)
         if self.handle is None:
             outcome = await self.provider.begin(replace(self.login, factor=Code(code)), deadline)
         else:
@@ -65,11 +70,6 @@ class Question:
         """Take the question back, to the end even if we are cancelled again; bounded by the provider."""
         if self.handle is not None:
             await finish(asyncio.create_task(self.provider.cancel(self.handle)))
-
-
-def waits_as_if_asked(login: Login) -> bool:
-    """Whether a stranger may be behind this login, who must not learn that there was nobody to ask."""
-    return not (login.ours or isinstance(login.factor, Code))
 
 
 def pretend_to_ask(provider: Provider, login: Login) -> Question:
@@ -115,8 +115,11 @@ class Waiting:
         answer = asyncio.create_task(self.question.wait(self.deadline, self.clock))
         try:
             async with self.clock.timeout_at(self.deadline + LAST_LOOK_SECONDS):
-                await self.conversation.tell(self.words.push_sent)
-                outcome = await self.converse(answer)
+                if self.question.handle is None and self.conversation.may_know:
+                    outcome = await self.ask_for_code()
+                else:
+                    await self.conversation.tell(self.words.announcement(self.question.number))
+                    outcome = await self.converse(answer)
         except TimeoutError:
             outcome = NO_ANSWER
         finally:
@@ -154,14 +157,34 @@ class Waiting:
             prompt = question
             # What was answered on the device while the question was open comes before any code: a denial above all.
             if isinstance(typed, Code) and not answer.done():
-                outcome = await self.question.submit(typed.code, self.deadline)
-                if not is_wrong_code(outcome):
+                outcome = await self.check(typed)
+                if outcome is not None:
                     return outcome
-                self.wrong_codes += 1
-                if self.wrong_codes == CODE_TRIES:
-                    return Failed(FailureKind.BAD_CODE, asked=True)
                 prompt = self.words.again(question)
         return answer.result()
+
+    async def ask_for_code(self) -> Outcome:
+        """Let a person whom no device can ask type a code; Enter gives up."""
+        prompt = self.words.code_alone
+        while True:
+            try:
+                typed = read_answer(await self.conversation.ask(prompt, echo=True))
+            except CannotAsk:
+                return NO_ANSWER
+            if not isinstance(typed, Code):
+                return NO_ANSWER
+            outcome = await self.check(typed)
+            if outcome is not None:
+                return outcome
+            prompt = self.words.again(self.words.code_alone)
+
+    async def check(self, typed: Code) -> Outcome | None:
+        """Check a code; None if it was wrong and another may be tried."""
+        outcome = await self.question.submit(typed.code, self.deadline)
+        if not is_wrong_code(outcome):
+            return outcome
+        self.wrong_codes += 1
+        return Failed(FailureKind.BAD_CODE, asked=True) if self.wrong_codes == CODE_TRIES else None
 
     async def answered(self, answer: "asyncio.Task[Answer]") -> bool:
         """Wait for the device until the front end must speak; whether the device came first."""

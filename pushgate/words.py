@@ -10,7 +10,9 @@ MAX_TEXT = 253
 
 NUMBER_PLACE = "{number}"
 
-WAITS_AS_IF_IGNORED = frozenset({Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER})
+WAITS_AS_IF_IGNORED = frozenset(
+    {Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER, Reason.BARRED}
+)
 """Rejections that would tell a stranger who is enrolled, if they came sooner or in other words than an ignored push."""
 
 
@@ -27,7 +29,9 @@ class Words:
     field_form: str = "Leave the password empty or type push"
     password_form: str = "Type your password, a comma and push"  # noqa: S105 - a text, not a secret
     number_form: str = "Add a comma and two digits of your choice; your device will ask for them"
-    push_sent: str = "Approval requested. Please answer in your browser or terminal."
+    push_sent: str = "Approval requested. Please answer on your device."
+    number_sent: str = "Type {number} on your device to approve."
+    code_alone: str = "No device can be asked. Type a code"
     push_or_code: str = "Approve on your device, then press Enter, or type a code"
     number_or_code: str = "Type {number} on your device to approve, then press Enter, or type a code"
 
@@ -50,6 +54,10 @@ class Words:
         if reason in WAITS_AS_IF_IGNORED:
             return self.no_answer
         return known.get(reason, self.rejected)
+
+    def announcement(self, number: str) -> str:
+        """Return the line that a person sees where the place of the login can show one but asks nothing."""
+        return self.number_sent.replace(NUMBER_PLACE, number) if number else self.push_sent
 
     def question(self, number: str) -> str:
         """Return what a person is asked at the place of the login while the device rings."""

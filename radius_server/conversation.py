@@ -99,6 +99,16 @@ class RadiusConversation(Conversation):
 
     @property
     @override
+    def ends_by(self) -> float | None:
+        return None if self.can_ask else self.reply_by
+
+    @property
+    @override
+    def may_know(self) -> bool:
+        return False
+
+    @property
+    @override
     def shows_at_once(self) -> bool:
         return self.speak_at is not None
 

@@ -92,6 +92,7 @@ def attributes(login: Login, send_command: bool) -> list[dict[str, str]]:
         "Service": login.service,
         "Host": login.host,
         "TTY": login.tty,
+        "Key": login.key,
         "Command": shown_command(login, send_command),
     }
     return [{"key": key, "value": clean(value, VALUE_LIMIT)} for key, value in shown.items() if value]

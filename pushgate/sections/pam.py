@@ -1,20 +1,51 @@
 """The PAM front end."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from .common import AbsolutePath, IfUnreachable, Name, Section
+from .common import AbsolutePath, IfUnreachable, Name, Section, yaml_word
 from .remember import RememberSettings, UnlockSettings, check_bonds
+
+Account = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class PamService(Section):
     """What holds for one PAM service."""
 
     if_unreachable: IfUnreachable = "deny"
+    prompt: Literal["auto", "silent", "prompt"] = Field(
+        "auto",
+        description="auto: sshd up to OpenSSH 10.2 prompts, everything else shows a line; silent: for tools without "
+        "a terminal; prompt: ask for Enter or a code everywhere.",
+    )
+    number: Annotated[Literal["off", "optional", "required"], BeforeValidator(yaml_word)] = Field(
+        "optional", description="The number that the device asks for stands beside the question."
+    )
+    asked: Literal["auto", "caller", "target"] = Field(
+        "auto", description="auto: sudo asks its caller; su asks its caller about root, else the target."
+    )
+    allow_root: bool = Field(False, description="Ask about root's logins through sshd.")
+    exempt_users: list[Account] = Field(default_factory=list, max_length=1000)
+    exempt_groups: list[Account] = Field(
+        default_factory=list, max_length=100, description="Groups of this machine, also those of a directory."
+    )
+    exempt_result: Literal["success", "ignore"] = Field(
+        "success", description="ignore: leave the login to the other modules of the stack."
+    )
+    denied_result: Literal["auth_err", "maxtries", "abort"] = Field(
+        "auth_err", description="abort: sudo asks for nothing more after a denial."
+    )
     remember: RememberSettings | None = None
     unlock: UnlockSettings | None = None
+
+    @model_validator(mode="after")
+    def number_can_be_shown(self) -> "PamService":
+        """Refuse a number that nobody would see."""
+        if self.number == "required" and self.prompt == "silent":
+            raise ValueError("number: required needs a place for the number; prompt: silent shows nothing")
+        return self
 
 
 class PamSettings(Section):

@@ -43,6 +43,10 @@ class TextSettings(Section):
     password_form: Text = Field(DEFAULTS.password_form, description="How to write a password that ends like a code.")
     number_form: Text = Field(DEFAULTS.number_form, description="How to add the number that is required.")
     push_sent: Text = Field(DEFAULTS.push_sent, description="Where the place of the login can show a line at once.")
+    number_sent: Annotated[Text, AfterValidator(holds_number)] = Field(
+        DEFAULTS.number_sent, description="The same with a number; {number} stands for it."
+    )
+    code_alone: Text = Field(DEFAULTS.code_alone, description="Where sudo's caller has no device that could be asked.")
     push_or_code: Text = Field(DEFAULTS.push_or_code, description="The challenge.")
     number_or_code: Annotated[Text, AfterValidator(holds_number)] = Field(
         DEFAULTS.number_or_code, description="The challenge with a number; {number} stands for it."

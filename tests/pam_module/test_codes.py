@@ -12,6 +12,7 @@ LOCAL_AND_REMOTE = {
     Reason.BAD_NAME: (10, 7),
     Reason.UNKNOWN_USER: (10, 7),
     Reason.NOT_PERMITTED: (7, 7),
+    Reason.BARRED: (7, 7),
     Reason.OVERLOADED: (3, 3),
     Reason.INTERNAL: (3, 3),
     Reason.BAD_PASSWORD: (7, 7),
@@ -43,3 +44,19 @@ def test_only_accept_succeeds(reason: Reason) -> None:
     """Success follows ``accept`` alone, whatever the reason says."""
     assert code_for(Decision(True, reason, "audit"), local=False) is PamCode.SUCCESS
     assert code_for(Decision(False, reason, "audit"), local=False) is not PamCode.SUCCESS
+
+
+@pytest.mark.parametrize("code", [PamCode.AUTH_ERR, PamCode.ABORT, PamCode.MAXTRIES])
+def test_a_denial_has_the_code_that_was_chosen(code: PamCode) -> None:
+    """An administrator chooses what a denial becomes; every other rejection keeps its own code."""
+    denied = Decision(False, Reason.DENIED, "audit")
+    assert code_for(denied, local=True, denied=code) is code
+    assert code_for(Decision(False, Reason.EXPIRED, "audit"), local=True, denied=code) is PamCode.AUTH_ERR
+
+
+@pytest.mark.parametrize("code", [PamCode.SUCCESS, PamCode.IGNORE])
+def test_an_exemption_has_the_code_that_was_chosen(code: PamCode) -> None:
+    """An administrator chooses whether an exemption succeeds or leaves the login to the other modules."""
+    assert code_for(Decision(True, Reason.EXEMPT, "audit"), local=False, exempt=code) is code
+    assert code_for(Decision(True, Reason.APPROVED, "audit"), local=False, exempt=code) is PamCode.SUCCESS
+    assert code_for(Decision(False, Reason.EXEMPT, "audit"), local=False, exempt=code) is PamCode.AUTH_ERR

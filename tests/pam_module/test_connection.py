@@ -176,7 +176,7 @@ async def test_text_and_question(tmp_path: Path) -> None:
 
     async def script(login: Login, conversation: Conversation) -> Decision:
         await conversation.tell("Push sent")
-        typed.append(await conversation.ask("Code: ", echo=True))
+        typed.append(await conversation.ask("Code", echo=True))
         return APPROVED
 
     async with running_listener(tmp_path, script) as test:
@@ -191,7 +191,7 @@ async def test_decision_during_a_prompt_waits(tmp_path: Path) -> None:
     """A decision that is made while the module sits in a prompt is sent after the answer, which is dropped."""
 
     async def script(login: Login, conversation: Conversation) -> Decision:
-        asking = asyncio.create_task(conversation.ask("Code: ", echo=True))
+        asking = asyncio.create_task(conversation.ask("Code", echo=True))
         await asyncio.sleep(0)
         asking.cancel()
         return APPROVED
@@ -208,7 +208,7 @@ async def test_hang_up_during_a_prompt(tmp_path: Path) -> None:
     """A module that goes away inside a prompt has its login withdrawn."""
 
     async def script(login: Login, conversation: Conversation) -> Decision:
-        await conversation.ask("Code: ", echo=True)
+        await conversation.ask("Code", echo=True)
         raise AssertionError("nobody answered")
 
     async with running_listener(tmp_path, script) as test:

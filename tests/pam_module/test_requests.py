@@ -1,13 +1,17 @@
 import os
 import pwd
 import socket
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pam_module.accounts import NssAccounts
+from pam_module.options import ServiceOptions
 from pam_module.processes import Process
 from pam_module.protocol import Request
-from pam_module.requests import Host, login_of
+from pam_module.requests import Host, Identified, fingerprints, login_of
 from pushgate.login import Login, Origin, OriginSource
 
 CALLER = pwd.getpwuid(1).pw_name
@@ -23,9 +27,14 @@ def process(exe: str, uid: int = 0) -> Process:
     return Process(os.getpid(), 1, 1, exe, (uid, 0, 0))
 
 
-def made(asked: Request, host: Process) -> Login:
+def made(sent: Request, host: Process, **options: Any) -> Login:
     """Make the login with the machine's accounts."""
-    return login_of(asked, host, NssAccounts())
+    return identified(sent, host, **options).login
+
+
+def identified(sent: Request, host: Process, **options: Any) -> Identified:
+    """Make the login, with what is known about its process."""
+    return login_of(sent, host, ServiceOptions(**options), NssAccounts())
 
 
 @pytest.mark.parametrize(
@@ -151,3 +160,84 @@ def test_odd_names_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pwd.getpwnam", asked.append)
     login = made(request(b"nobody\n"), process("/usr/sbin/sshd"))
     assert (login.known, asked) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("program", "asked", "target", "person", "account"),
+    [
+        ("sudo", "auto", b"root", CALLER, "root"),
+        ("sudo", "target", b"root", "root", ""),
+        ("su", "auto", b"root", CALLER, "root"),
+        ("su", "auto", b"nobody", "nobody", ""),
+        ("su", "caller", b"nobody", CALLER, "nobody"),
+        ("su", "target", b"root", "root", ""),
+        ("sshd", "caller", b"nobody", "nobody", ""),
+    ],
+)
+def test_who_is_asked_can_be_set(program: str, asked: str, target: bytes, person: str, account: str) -> None:
+    """An administrator chooses whether caller or target is asked; over ssh there is no caller."""
+    login = made(request(target), process(f"/usr/bin/{program}", 1), asked=asked)
+    assert (login.user, login.account, login.known) == (person, account, True)
+
+
+@pytest.mark.parametrize(("program", "uid", "knows"), [("sudo", 1, True), ("su", 1, False), ("sshd", 1, False)])
+def test_only_the_caller_may_know(program: str, uid: int, knows: bool) -> None:
+    """Who asks for oneself may learn that no device rings; who wants another's account, or comes by ssh, may not."""
+    assert identified(request(b"nobody"), process(f"/usr/bin/{program}", uid)).may_know is knows
+
+
+@pytest.mark.parametrize(
+    ("program", "user", "allow", "permitted"),
+    [
+        ("sshd", b"root", False, False),
+        ("sshd", b"root", True, True),
+        ("sshd", b"nobody", False, True),
+        ("login", b"root", False, True),
+        ("sudo", b"root", False, True),
+    ],
+)
+def test_root_over_ssh_needs_a_yes(program: str, user: bytes, allow: bool, permitted: bool) -> None:
+    """Sshd runs PAM for root also where it refuses root in the end: nobody is asked without an explicit yes."""
+    assert made(request(user), process(f"/usr/sbin/{program}"), allow_root=allow).permitted is permitted
+
+
+def test_groups_are_looked_up_where_a_rule_needs_them() -> None:
+    """A person's groups are known where the service asks for them, and cost nothing elsewhere."""
+    assert made(request(b"root"), process("/usr/bin/login")).groups == frozenset()
+    assert "root" in made(request(b"root"), process("/usr/bin/login"), reads_groups=True).groups
+
+
+def test_a_login_session_has_a_name() -> None:
+    """Sudo in this session has this session's name where approvals are remembered, and none elsewhere."""
+    assert made(request(b"root"), process("/usr/bin/sudo", 1)).session == ""
+    name = made(request(b"root"), process("/usr/bin/sudo", 1), reads_session=True).session
+    assert name.startswith(f"{os.getsid(0)}:")
+    assert made(request(b"root"), process("/usr/sbin/sshd"), reads_session=True).session == ""
+
+
+def test_a_key_has_the_fingerprint_that_ssh_keygen_prints(tmp_path: Path) -> None:
+    """A key that sshd has checked is shown as people know it."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    kind, blob, *_ = key.with_name("key.pub").read_bytes().split()
+    printed = subprocess.run(["ssh-keygen", "-lf", key], check=True, capture_output=True, text=True).stdout.split()[1]
+    asked = request(b"nobody", ssh_auth_info=b"publickey %s %s\n" % (kind, blob))
+    assert made(asked, process("/usr/sbin/sshd")).key == printed
+    assert made(asked, process("/usr/bin/login")).key == ""
+
+
+@pytest.mark.parametrize(
+    ("info", "keys"),
+    [
+        (b"", 0),
+        (b"password\n", 0),
+        (b"publickey ssh-ed25519 AAAA\npublickey ssh-rsa BBBB\n", 2),
+        (b"publickey ssh-ed25519 AA=A\n", 0),
+        (b"hostbased ssh-ed25519 AAAA\n", 0),
+        (b"publickey ssh-rsa AAAA\n" * 100, 4),
+        (b"\xff\xfe \xff \xff\n", 0),
+    ],
+)
+def test_what_sshd_has_checked_is_read_strictly(info: bytes, keys: int) -> None:
+    """Only whole lines about public keys become fingerprints, and not many."""
+    assert len(fingerprints(info).split()) == keys

@@ -36,8 +36,8 @@ def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -
     with structlog.testing.capture_logs() as logs:
         policy = build_policy(settings)
     assert policy.rules == {
-        "sshd": Rule(),
-        "sudo": Rule(accept_if_unreachable=True),
+        "sshd": Rule(number="optional"),
+        "sudo": Rule(accept_if_unreachable=True, number="optional"),
         "vpn": Rule(number="optional"),
     }
     assert [(entry["event"], entry["service"]) for entry in logs] == [("fails_open", "sudo")]

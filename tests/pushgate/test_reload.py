@@ -138,7 +138,7 @@ async def test_a_new_pam_service_is_known_to_the_front_end(private_folder: Path)
         write_config(private_folder, PROVIDER, socket, AUDIT)
         assert await running.reload() == {"needs_restart": []}
         assert running.parts.pam is not None
-        assert running.parts.pam.options.services == {"sshd", "sudo"}
+        assert running.parts.pam.options.services.keys() == {"sshd", "sudo"}
 
 
 RADSEC = """\

@@ -108,10 +108,11 @@ class RecordingConversation(Conversation):
         *,
         can_ask: bool = False,
         shows_at_once: bool = False,
+        may_know: bool = False,
     ) -> None:
         self.deadline = reply_by
         self.typed = typed
-        self.asks, self.shows = can_ask, shows_at_once
+        self.asks, self.shows, self.knows = can_ask, shows_at_once, may_know
         self.told: list[str] = []
         self.asked: list[str] = []
 
@@ -124,6 +125,16 @@ class RecordingConversation(Conversation):
     @override
     def can_ask(self) -> bool:
         return self.asks
+
+    @property
+    @override
+    def ends_by(self) -> float | None:
+        return None if self.asks else self.deadline
+
+    @property
+    @override
+    def may_know(self) -> bool:
+        return self.knows
 
     @property
     @override

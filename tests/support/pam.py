@@ -7,12 +7,13 @@ import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pam_module.listener import PamListener, PamOptions
+from pam_module.options import ServiceOptions
 from pushgate.clock import SystemClock
 from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
@@ -24,6 +25,7 @@ Answer = Callable[[Login, Conversation], Awaitable[Decision]]
 MODULE_FOLDER = Path(__file__).parents[2] / "pam_module"
 PAM_FOLDER = Path("/etc/pam.d")
 PAM_WRAPPER = "libpam_wrapper.so"
+SERVICES = {"sshd": ServiceOptions(), "sudo": ServiceOptions()}
 PERMIT_THE_REST = ("account required pam_permit.so", "session required pam_permit.so")
 ACCEPTED = "pamtester: successfully authenticated"
 
@@ -126,8 +128,9 @@ class PamDaemon:
         timeout: float = 60.0,
         allowed_peer_uids: frozenset[int] = frozenset(),
         max_pending: int = 1000,
+        services: Mapping[str, ServiceOptions] | None = None,
     ) -> None:
-        self.options = PamOptions(socket, allowed_peer_uids, frozenset({"sshd", "sudo"}), timeout, max_pending)
+        self.options = PamOptions(socket, allowed_peer_uids, services or SERVICES, timeout, max_pending)
         self.answer = answer
         self.logins: list[Login] = []
         self.cancelled: list[Cancellation] = []

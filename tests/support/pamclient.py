@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pam_module.listener import PamListener, PamOptions
+from pam_module.options import ServiceOptions
 from pam_module.protocol import FROM_DAEMON, Frame, FrameReader, encode
 from pushgate.clock import FakeClock
 from pushgate.conversation import Conversation
@@ -101,7 +102,7 @@ class ListenerUnderTest:
         self.clock = FakeClock()
         self.core = ScriptedCore(script)
         self.socket = socket
-        options = PamOptions(socket, frozenset({os.geteuid()}), frozenset({"sshd"}), 60.0, max_pending)
+        options = PamOptions(socket, frozenset({os.geteuid()}), {"sshd": ServiceOptions()}, 60.0, max_pending)
         self.listener = PamListener(options, self.core.authenticate, self.clock)
         self.modules: list[Module] = []
 

@@ -11,7 +11,6 @@ import pytest
 
 from pushgate.login import Login, Origin, OriginSource
 from tests.support.pam import Answer, PamDaemon, approve, deny, ignore, module_line, pam_service
-from tests.support.processes import wait_until
 from tests.support.ssh import PrivateSshd, authorize, make_key
 from tests.support.users import User, temporary_user
 
@@ -125,19 +124,6 @@ def test_daemon_stops_during_the_wait(site: Site) -> None:
     output, _ = client.communicate(timeout=30)
     assert (client.returncode, output) == (255, b"")
     assert daemon.cancelled[0].reason == "the daemon stops"
-
-
-def test_killed_client_is_withdrawn_when_sshds_child_ends(site: Site) -> None:
-    """The client is killed; when sshd's child ends at LoginGraceTime, the login is withdrawn at once."""
-    daemon, sshd = site.start(ignore(NEVER), extra="LoginGraceTime 4")
-    client = sshd.start(site.user.name, site.key, "id -un")
-    daemon.wait_for_login()
-    client.kill()
-    client.communicate()
-    children = sshd.login_processes()
-    assert children
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 10, "the end of sshd's children")
-    assert daemon.wait_for_cancellation(1).reason == "client closed the connection"
 
 
 def test_killed_children_are_withdrawn(site: Site) -> None:

@@ -1,0 +1,46 @@
+"""What the configuration says of a PAM service reaches the front end and the core."""
+
+import pytest
+
+from pam_module.codes import PamCode
+from pam_module.options import ServiceOptions
+from pushgate.build_pam import pam_rules, pam_services
+from pushgate.policy import Rule
+from pushgate.sections.pam import PamSettings
+
+
+def settings(**service: object) -> PamSettings:
+    """A configuration with one service."""
+    return PamSettings.model_validate({"services": {"sudo": service}})
+
+
+def test_the_defaults_are_the_front_ends_own() -> None:
+    """A service that is only named has the defaults, and its number is shown where the provider has one."""
+    assert pam_services(settings()) == {"sudo": ServiceOptions()}
+    assert dict(pam_rules(settings())) == {"sudo": Rule(number="optional")}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "option", "expected"),
+    [
+        ("prompt", "silent", "prompt", "silent"),
+        ("asked", "target", "asked", "target"),
+        ("allow_root", True, "allow_root", True),
+        ("exempt_groups", ["adm"], "reads_groups", True),
+        ("denied_result", "abort", "denied", PamCode.ABORT),
+        ("denied_result", "maxtries", "denied", PamCode.MAXTRIES),
+        ("exempt_result", "ignore", "exempt", PamCode.IGNORE),
+    ],
+)
+def test_options(key: str, value: object, option: str, expected: object) -> None:
+    """What an administrator sets for a service is what the front end goes by."""
+    assert getattr(pam_services(settings(**{key: value}))["sudo"], option) == expected
+
+
+def test_rules() -> None:
+    """What an administrator sets for a service is what the core goes by."""
+    rules = dict(
+        pam_rules(settings(if_unreachable="accept", exempt_users=["backup"], exempt_groups=["adm"], number="off"))
+    )
+    expected = Rule(accept_if_unreachable=True, exempt_users=frozenset({"backup"}), exempt_groups=frozenset({"adm"}))
+    assert rules == {"sudo": expected}
