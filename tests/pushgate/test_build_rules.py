@@ -48,8 +48,8 @@ def test_approvals_that_last_are_a_services_own(private_folder: Path) -> None:
     services = "{{sshd: {{remember: {{for: 15m, bound_to: key+origin}}}}, sudo: {{unlock: {{longest: 1h}}}}}}"
     settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, f"pam: {{{{services: {services}}}}}\n"))
     assert build_policy(settings).rules == {
-        "sshd": Rule(remember=Remember(900, "key+origin")),
-        "sudo": Rule(unlock_longest=3600),
+        "sshd": Rule(number="optional", remember=Remember(900, "key+origin")),
+        "sudo": Rule(number="optional", unlock_longest=3600),
         "vpn": Rule(number="optional"),
     }
 

@@ -21,7 +21,11 @@ from tests.support.processes import wait_until
 pytestmark = pytest.mark.system
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
-SERVICES = {"pg-ssh": {"unlock": {"longest": "1h"}}, "pg-sudo": {"unlock": {"longest": 300}}, "pg-other": {}}
+SERVICES = {
+    "pg-ssh": {"number": "off", "unlock": {"longest": "1h"}},
+    "pg-sudo": {"number": "off", "unlock": {"longest": 300}},
+    "pg-other": {"number": "off"},
+}
 
 
 class UnlockGate(Gate):
