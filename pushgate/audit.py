@@ -32,6 +32,9 @@ class Audit(Protocol):
     def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
         """Write one record; never raises."""
 
+    def note(self, event: str, audit_id: str, details: Mapping[str, str | float]) -> None:
+        """Write one record of something that is no login; never raises."""
+
 
 class JsonLinesAudit(Audit):
     """Append records to a file, or to standard output."""
@@ -55,12 +58,16 @@ class JsonLinesAudit(Audit):
 
     @override
     def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
-        entry = {
-            "time": self.clock.wall().isoformat(timespec="milliseconds"),
-            **describe(login, decision),
-            "seconds": round(seconds, 3),
-            "detail": clean(detail, 200),
-        }
+        self.write({**describe(login, decision), "seconds": round(seconds, 3), "detail": clean(detail, 200)})
+
+    @override
+    def note(self, event: str, audit_id: str, details: Mapping[str, str | float]) -> None:
+        shown = {key: clean(value, 512) if isinstance(value, str) else value for key, value in details.items()}
+        self.write({"id": audit_id, "event": event, **shown})
+
+    def write(self, record: Mapping[str, str | float]) -> None:
+        """Write one record with its time, without its empty values; where that fails, to the log."""
+        entry = {"time": self.clock.wall().isoformat(timespec="milliseconds"), **record}
         line = json.dumps({key: value for key, value in entry.items() if value != ""}, ensure_ascii=True) + "\n"
         try:
             self.append(line.encode("ascii"))

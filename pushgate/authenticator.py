@@ -20,6 +20,7 @@ from pushgate.login import Code, Login, Push, Secret
 from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
+from pushgate.remembered import Remembered
 from pushgate.text import clean, is_clean_name
 from pushgate.verdict import Verdict, binds_place, judge
 from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
@@ -70,6 +71,7 @@ class Authenticator:
         self.timeout, self.guards = timeout, guards
         self.first_factors = first_factors or {}
         self.words = words or Words()
+        self.remembered = Remembered(clock)
         self.decided: Counter[str] = Counter()
         """Decisions since the start, by reason."""
 
@@ -125,6 +127,9 @@ class Authenticator:
             return verdict or Verdict(Reason.NOT_PERMITTED)
         if self.guards.cool_down.holds(login):
             return Verdict(Reason.DENIED, "denied a moment ago")
+        recalled = self.remembered.recall(login, rule)
+        if recalled is not None:
+            return recalled
         full = self.guards.places.refusal(login)
         if full:
             return Verdict(Reason.OVERLOADED, full)
@@ -263,6 +268,7 @@ class Authenticator:
             groups=verdict.person.groups,
             attributes=verdict.person.attributes,
         )
+        self.remembered.learn(login, self.policy.rule_for(login), decision)
         seconds = self.clock.now() - started
         self.decided[decision.reason.value] += 1
         self.audit.record(login, decision, seconds=seconds, detail=verdict.detail)

@@ -1,5 +1,6 @@
 """Settings become running parts, in the order that they need each other, and stop in the reverse order."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -139,7 +140,13 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
     status: dict[str, dict[str, Any]] = {}
     if parts.authenticator is not None:
         authenticator = parts.authenticator
-        status["logins"] = {"pending": authenticator.guards.places.count, "decided": dict(authenticator.decided)}
+        running = Counter(key.bond for key, *_ in authenticator.remembered.all_running(authenticator.policy.rules))
+        status["logins"] = {
+            "pending": authenticator.guards.places.count,
+            "decided": dict(authenticator.decided),
+            "unlocked": running.pop("unlock", 0),
+            "remembered": running.total(),
+        }
     if parts.radius is not None:
         radius = parts.radius
         status["radius"] = {

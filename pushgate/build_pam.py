@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pam_module.codes import PamCode
 from pam_module.options import ServiceOptions
-from pushgate.policy import Rule
+from pushgate.policy import Remember, Rule
 from pushgate.sections.pam import PamService, PamSettings
 
 DENIED = {"auth_err": PamCode.AUTH_ERR, "maxtries": PamCode.MAXTRIES, "abort": PamCode.ABORT}
@@ -25,6 +25,7 @@ def service_options(service: PamService) -> ServiceOptions:
         silent_users=frozenset(service.silent_users),
         silent_groups=frozenset(service.silent_groups),
         reads_groups=bool(service.exempt_groups or service.silent_groups),
+        reads_session=service.remember is not None and service.remember.bound_to == "session+tty",
         denied=DENIED[service.denied_result],
         exempt=EXEMPT[service.exempt_result],
     )
@@ -33,6 +34,7 @@ def service_options(service: PamService) -> ServiceOptions:
 def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
     """Yield the rule of each service."""
     for name, service in pam.services.items():
+        remember, unlock = service.remember, service.unlock
         yield (
             name,
             Rule(
@@ -40,5 +42,7 @@ def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
                 exempt_users=frozenset(service.exempt_users),
                 exempt_groups=frozenset(service.exempt_groups),
                 number=service.number,
+                remember=Remember(remember.for_, remember.bound_to) if remember else None,
+                unlock_longest=unlock.longest if unlock else None,
             ),
         )

@@ -4,9 +4,9 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -17,25 +17,48 @@ from pushgate.files import check_socket_folder
 log = structlog.get_logger()
 
 BACKLOG = 8
-MAX_BODY = 1024
+MAX_BODY = 8192
 KEEPALIVE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 1.0
 
 Report = Mapping[str, Any]
 
 
-class Control:
-    """Serves two calls over HTTP: ``POST /reload`` and ``GET /status``; each answers with a JSON object."""
+class Unlocking(Protocol):
+    """Letting people in for a while without asking; each call raises ``PushgateError`` and has changed nothing then."""
 
-    def __init__(self, path: Path, reload: Callable[[], Awaitable[Report]], status: Callable[[], Report]) -> None:
+    async def unlock(self, asked: Mapping[str, Any]) -> Report:
+        """Ask the person once, then open what was asked for; cancelled when nobody waits for it any more."""
+
+    def lock(self, asked: Mapping[str, Any]) -> Report:
+        """Forget what a user has allowed."""
+
+    def show_open(self) -> Report:
+        """List what is open."""
+
+
+class Control:
+    """Serves a few calls over HTTP; each answers with a JSON object.
+
+    ``POST /reload``, ``GET /status``, ``POST /unlock``, ``POST /lock``, ``GET /unlocked``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reload: Callable[[], Awaitable[Report]],
+        status: Callable[[], Report],
+        unlocking: Unlocking | None = None,
+    ) -> None:
         """Take the socket's path and what answers the calls.
 
         Args:
             path: Created 0600: only the daemon's user and root may connect.
             reload: Reads the configuration anew; raises ``ConfigurationError`` and has changed nothing then.
             status: Says how things stand.
+            unlocking: Opens for a while; None where this daemon asks nobody.
         """
-        self.path, self.reload, self.status = path, reload, status
+        self.path, self.reload, self.status, self.unlocking = path, reload, status, unlocking
         self.runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -48,9 +71,14 @@ class Control:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_post("/reload", self.answer_reload)
         application.router.add_get("/status", self.answer_status, allow_head=False)
+        application.router.add_post("/unlock", self.answer_unlock)
+        application.router.add_post("/lock", self.answer_lock)
+        application.router.add_get("/unlocked", self.answer_unlocked, allow_head=False)
         self.runner = web.AppRunner(
             application,
             handle_signals=False,
+            # Ctrl-C in `pushgate unlock` closes the connection, and that withdraws the question.
+            handler_cancellation=True,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=SHUTDOWN_SECONDS,
@@ -69,12 +97,63 @@ class Control:
         try:
             return web.json_response({"ok": True, **await self.reload()})
         except ConfigurationError as error:
-            problems = [{"message": problem.message, "hint": problem.hint} for problem in error.problems]
-            return web.json_response({"ok": False, "problems": problems}, status=409)
+            return refusal(error.problems)
 
     async def answer_status(self, _: web.Request) -> web.Response:
         """Say how things stand."""
         return web.json_response(self.status())
+
+    async def answer_unlock(self, request: web.Request) -> web.Response:
+        """Ask the person, then open; or say why not."""
+        try:
+            return web.json_response({"ok": True, **await self.wanted().unlock(await read_object(request))})
+        except PushgateError as error:
+            return refusal([error])
+
+    async def answer_lock(self, request: web.Request) -> web.Response:
+        """Forget what a user has allowed."""
+        try:
+            return web.json_response({"ok": True, **self.wanted().lock(await read_object(request))})
+        except PushgateError as error:
+            return refusal([error])
+
+    async def answer_unlocked(self, _: web.Request) -> web.Response:
+        """List what is open."""
+        try:
+            return web.json_response({"ok": True, **self.wanted().show_open()})
+        except PushgateError as error:
+            return refusal([error])
+
+    def wanted(self) -> Unlocking:
+        """Return what opens.
+
+        Raises:
+            PushgateError: this daemon asks nobody, so nothing can be opened.
+        """
+        if self.unlocking is None:
+            raise PushgateError("this daemon asks nobody, so it can unlock nothing", "ask the one that has a provider")
+        return self.unlocking
+
+
+def refusal(problems: Sequence[PushgateError]) -> web.Response:
+    """Answer that nothing was done, and why."""
+    shown = [{"message": problem.message, "hint": problem.hint} for problem in problems]
+    return web.json_response({"ok": False, "problems": shown}, status=409)
+
+
+async def read_object(request: web.Request) -> Mapping[str, Any]:
+    """Read the JSON object of a request.
+
+    Raises:
+        PushgateError: it is none.
+    """
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise PushgateError("the request holds no JSON object", "use pushgate unlock")
+    return body
 
 
 def open_socket(path: Path) -> socket.socket:

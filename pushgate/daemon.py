@@ -20,6 +20,7 @@ from pushgate.errors import where
 from pushgate.reload import Reloader
 from pushgate.sections.daemon import LogSettings
 from pushgate.settings import Settings
+from pushgate.unlock import Unlocker
 
 log = structlog.get_logger()
 
@@ -109,8 +110,11 @@ async def serve(path: Path, settings: Settings) -> None:
         stack.push_async_callback(reloader.close)
         loop.add_signal_handler(signal.SIGHUP, reloader.reload_in_background)
         if settings.control is not None:
-            control = Control(settings.control.socket, reloader.reload, lambda: status_of(parts))
+            unlocker = Unlocker(parts.authenticator) if parts.authenticator else None
+            control = Control(settings.control.socket, reloader.reload, lambda: status_of(parts), unlocker)
             await begin(stack, control.start, control.stop)
+            if unlocker is not None:
+                stack.push_async_callback(unlocker.close)
         log.info(
             "ready",
             radius=parts.radius.ports if parts.radius else None,

@@ -10,6 +10,10 @@ class Reason(enum.StrEnum):
     APPROVED = "approved"
     EXEMPT = "exempt"
     """Accepted without a second factor, because the configuration names the user or a group of the user."""
+    REMEMBERED = "remembered"
+    """Accepted because the person has approved the same login a moment ago, and the service is configured so."""
+    UNLOCKED = "unlocked"
+    """Accepted because the person has approved ``pushgate unlock`` for this service a moment ago."""
     FAIL_OPEN = "fail_open"
     """Accepted because the provider was unreachable and the service is configured so."""
 
@@ -60,7 +64,10 @@ class Decision:
     message: str = ""
     """One sentence for the person, at most 200 characters; front ends may show it."""
     factor: str = ""
-    """What opened the door: ``push``, ``push+number``, ``code``, ``exempt``, ``fail_open``; empty for a rejection."""
+    """What opened the door; empty for a rejection.
+
+    ``push``, ``push+number``, ``code``, ``remembered``, ``unlocked``, ``exempt`` or ``fail_open``.
+    """
     groups: frozenset[str] = frozenset()
     """The groups of the person that the first factor found."""
     attributes: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)

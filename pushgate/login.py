@@ -96,6 +96,8 @@ class Login:
     """False: the host knows no such account. The login waits like an ignored push and asks nobody."""
     permitted: bool = True
     """False: a rule bars this account here. The login waits like an ignored push and asks nobody."""
+    ours: bool = False
+    """Made by the daemon itself (``pushgate unlock``). No front end sets it: so nobody outside gets our own rules."""
     join_key: bytes | None = None
     """Equal keys are the same login asked again: they share one push. None: never shared."""
     factor: Factor = Push()

@@ -8,6 +8,18 @@ from pushgate.login import Login
 from pushgate.outcome import Failed, FailureKind
 
 NumberRule = Literal["off", "optional", "required"]
+Bond = Literal["key+origin", "session+tty"]
+
+UNLOCK_SERVICE = "unlock"
+"""The service of our own question whether a person may be let in without asking for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """For how long an approval also lets in the same login once more, and what makes it the same."""
+
+    seconds: float
+    bound_to: Bond
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +38,18 @@ class Rule:
     """Check a refused password once more with what was split off."""
     number: NumberRule = "off"
     """Whether a number ties the device to the place of the login."""
+    remember: Remember | None = None
+    """Let in the login that was approved a moment ago without asking again."""
+    unlock_longest: float | None = None
+    """For how many seconds ``pushgate unlock`` may open the service at most; None: not at all."""
 
     def exempts(self, user: str, groups: Set[str] = frozenset()) -> bool:
         """Whether this person needs no second factor."""
         return user in self.exempt_users or not self.exempt_groups.isdisjoint(groups)
+
+
+OWN_RULES: Mapping[str, Rule] = {UNLOCK_SERVICE: Rule()}
+"""For logins that the daemon makes itself; nothing in them opens anything but the person's approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +60,7 @@ class Policy:
 
     def rule_for(self, login: Login) -> Rule | None:
         """Return the rule for the login's service; None means that it is not permitted."""
-        return self.rules.get(login.service)
+        return (OWN_RULES if login.ours else self.rules).get(login.service)
 
 
 def may_fail_open(rule: Rule, failure: Failed) -> bool:

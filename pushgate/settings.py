@@ -7,6 +7,7 @@ from pydantic import ValidationError, model_validator
 
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_trusted
+from pushgate.policy import UNLOCK_SERVICE
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.common import Section
 from pushgate.sections.daemon import AuditSettings, ControlSettings, LoginSettings, LogSettings
@@ -37,10 +38,14 @@ class Settings(Section):
             raise ValueError("nothing to run: name at least one of radius, pam and authority")
         if (self.radius or self.pam) and not self.provider:
             raise ValueError("provider is missing: radius and pam need one that asks the person")
-        if self.radius and self.pam:
-            both = {client.name for client in self.radius.everybody()} & set(self.pam.services)
-            if both:
-                raise ValueError(f"a RADIUS client and a PAM service share the name {', '.join(sorted(both))}")
+        clients = {client.name for client in self.radius.everybody()} if self.radius else set()
+        services = set(self.pam.services) if self.pam else set()
+        if UNLOCK_SERVICE in {name.casefold() for name in clients | services}:
+            # A person who is asked about ``unlock`` must not have to wonder whose question it is.
+            raise ValueError(f"no RADIUS client and no PAM service may be called {UNLOCK_SERVICE}: we use that name")
+        if clients & services:
+            shared = ", ".join(sorted(clients & services))
+            raise ValueError(f"a RADIUS client and a PAM service share the name {shared}")
         return self
 
 

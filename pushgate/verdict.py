@@ -8,7 +8,7 @@ from pushgate.login import Code, Factor, Login, Method, Push
 from pushgate.outcome import NOBODY_ASKED, TYPED_CODE, Approved, Denied, Failed, Outcome
 from pushgate.policy import Rule, may_fail_open
 
-ACCEPTING = frozenset({Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN})
+ACCEPTING = frozenset({Reason.APPROVED, Reason.REMEMBERED, Reason.UNLOCKED, Reason.EXEMPT, Reason.FAIL_OPEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Verdict:
 
     @property
     def accept(self) -> bool:
-        """Only an approval, an exemption and the configured fail-open accept."""
+        """Only an approval, now or a moment ago, an exemption and the configured fail-open accept."""
         return self.reason in ACCEPTING
 
 

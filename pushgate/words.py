@@ -39,6 +39,8 @@ class Words:
         """Return what the person is told about a decision; most reasons are the administrator's business alone."""
         known: Mapping[Reason, str] = {
             Reason.APPROVED: self.approved,
+            Reason.REMEMBERED: self.approved,
+            Reason.UNLOCKED: self.approved,
             Reason.EXEMPT: self.approved,
             Reason.FAIL_OPEN: self.approved,
             Reason.DENIED: self.denied,

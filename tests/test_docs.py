@@ -37,9 +37,11 @@ def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
     First factors and RadSec have pages of their own.
     """
     for name, field in model.model_fields.items():
-        yield f"{above}{name}", shown_default(field)
+        # ``for`` is a word of Python, so its field has another name.
+        written = field.alias or name
+        yield f"{above}{written}", shown_default(field)
         for inner in () if name in PAGE_OF_ITS_OWN else models_in(field.annotation):
-            yield from keys(inner, f"{above}{name}.")
+            yield from keys(inner, f"{above}{written}.")
 
 
 def shown_default(field: FieldInfo) -> str:

@@ -1,6 +1,7 @@
 """``pushgate reload`` and ``pushgate status``: speak to the running daemon."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,7 @@ def reload(config: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         raise SystemExit(0 if answer["ok"] else 1)
-    if not answer["ok"]:
-        raise ConfigurationError([PushgateError(fault["message"], fault["hint"]) for fault in answer["problems"]])
+    complain_of(answer)
     click.echo("reloaded")
     for key in answer["needs_restart"]:
         click.echo(f"changed, but holds only after a restart: {key}")
@@ -46,6 +46,16 @@ def status(config: Path, as_json: bool) -> None:
             click.echo(f"  {name.replace('_', ' '):<28} {show(value)}")
 
 
+def complain_of(answer: Mapping[str, Any]) -> None:
+    """Do nothing if the daemon did what it was asked.
+
+    Raises:
+        ConfigurationError: it did not; with every fault that it named.
+    """
+    if not answer["ok"]:
+        raise ConfigurationError([PushgateError(fault["message"], fault["hint"]) for fault in answer["problems"]])
+
+
 def show(value: Any) -> str:
     """Write a value on one line."""
     if isinstance(value, dict):
@@ -55,8 +65,17 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def call_daemon(config: Path, method: str, path: str) -> dict[str, Any]:
+def call_daemon(
+    config: Path, method: str, path: str, body: Mapping[str, Any] | None = None, seconds: float = SECONDS
+) -> dict[str, Any]:
     """Send one request to the daemon's control socket.
+
+    Args:
+        config: The configuration, which names the socket.
+        method: The HTTP method.
+        path: The path of the call.
+        body: Sent as JSON, if it is there.
+        seconds: How long the daemon may take.
 
     Raises:
         PushgateError: the configuration names no such socket, or nobody answers there.
@@ -75,7 +94,8 @@ def call_daemon(config: Path, method: str, path: str) -> dict[str, Any]:
         session.trust_env = False
         session.mount("http://", UnixAdapter(str(socket)))
         try:
-            reply = session.request(method, f"http://localhost{path}", timeout=SECONDS, allow_redirects=False)
+            url = f"http://localhost{path}"
+            reply = session.request(method, url, json=body, timeout=seconds, allow_redirects=False)
         except requests.RequestException as error:
             hint = "is pushgate serve running, and are you root or its user?"
             raise PushgateError(f"{socket}: nobody answers ({type(error).__name__})", hint) from None

@@ -13,6 +13,7 @@ from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.doctor import doctor
 from pushgate.cli.pam import pam
 from pushgate.cli.serve import serve
+from pushgate.cli.unlock import unlock
 from pushgate.cli.user import user
 from pushgate.cli.user_codes import bypass, totp
 from pushgate.errors import ConfigurationError, PushgateError
@@ -24,7 +25,8 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-for command in (serve, check, reload, status, doctor, demo, user, device, pending, watch, approve, deny, pam):
+VERBS = (serve, check, reload, status, doctor, pam, unlock, demo, user, device, pending, watch, approve, deny)
+for command in VERBS:
     cli.add_command(command)
 for command in (totp, bypass):
     user.add_command(command)

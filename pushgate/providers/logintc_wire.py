@@ -41,7 +41,7 @@ def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int | 
         "service": clean(login.service, 64),
         "host": clean(login.host, 128),
         "account": clean(login.account, 128),
-        "command": clean(login.command, VALUE_LIMIT) if send_command else "",
+        "command": shown_command(login, send_command),
         "tty": clean(login.tty, 64),
         "origin_kind": login.origin.source.value,
     }
@@ -93,9 +93,14 @@ def attributes(login: Login, send_command: bool) -> list[dict[str, str]]:
         "Host": login.host,
         "TTY": login.tty,
         "Key": login.key,
-        "Command": login.command if send_command else "",
+        "Command": shown_command(login, send_command),
     }
     return [{"key": key, "value": clean(value, VALUE_LIMIT)} for key, value in shown.items() if value]
+
+
+def shown_command(login: Login, send_command: bool) -> str:
+    """Return the command if the provider may have it; our own words about what is to be unlocked are no secret."""
+    return clean(login.command, VALUE_LIMIT) if send_command or login.ours else ""
 
 
 def describe_origin(login: Login) -> str:

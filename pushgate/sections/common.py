@@ -6,8 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from pushgate.durations import parse_duration
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """With an upper bound for each key: one here would win over that (pydantic 2.14)."""
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""``90s``, ``15m``, ``1h`` or a number of seconds; at most 12 hours."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 IfUnreachable = Literal["deny", "accept"]
@@ -68,4 +72,16 @@ def network(value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+def plain_ip_address(value: Any) -> str:
+    """Read an address and write it in its one canonical form; without a zone, IPv4 also where it came as IPv6."""
+    try:
+        address = ipaddress.ip_address(value) if isinstance(value, str) else None
+    except ValueError:
+        address = None
+    if address is None or getattr(address, "scope_id", None):
+        raise ValueError("must be an IP address")
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+IpAddress = Annotated[str, BeforeValidator(plain_ip_address)]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]

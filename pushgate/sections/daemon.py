@@ -25,7 +25,7 @@ class LoginSettings(Section):
 
 
 class ControlSettings(Section):
-    """The daemon's own socket, for ``pushgate reload`` and ``pushgate status``."""
+    """The daemon's own socket, for ``pushgate reload``, ``status`` and ``unlock``."""
 
     socket: AbsolutePath = Path("/run/pushgate/control.sock")
 

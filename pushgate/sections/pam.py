@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from .common import AbsolutePath, IfUnreachable, Name, Section, yaml_word
+from .remember import RememberSettings, UnlockSettings, check_bonds
 
 Account = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -40,6 +41,8 @@ class PamService(Section):
     denied_result: Literal["auth_err", "maxtries", "abort"] = Field(
         "auth_err", description="abort: sudo asks for nothing more after a denial."
     )
+    remember: RememberSettings | None = None
+    unlock: UnlockSettings | None = None
 
     @model_validator(mode="after")
     def number_can_be_shown(self) -> "PamService":
@@ -65,3 +68,9 @@ class PamSettings(Section):
         if isinstance(data, dict) and isinstance(data.get("services"), dict):
             data = {**data, "services": {k: {} if v is None else v for k, v in data["services"].items()}}
         return data
+
+    @model_validator(mode="after")
+    def check_what_is_remembered(self) -> "PamSettings":
+        """Refuse a bond that a program cannot have."""
+        check_bonds({name: service.remember for name, service in self.services.items()})
+        return self

@@ -2,6 +2,7 @@ import pytest
 
 from pam_module.codes import PamCode, code_for
 from pushgate.decision import Decision, Reason
+from pushgate.verdict import ACCEPTING
 
 LOCAL_AND_REMOTE = {
     Reason.DENIED: (7, 7),
@@ -31,7 +32,7 @@ LOCAL_AND_REMOTE = {
 }
 
 
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN})
+@pytest.mark.parametrize("reason", set(Reason) - ACCEPTING)
 def test_every_rejection_has_its_code(reason: Reason) -> None:
     """A rejection gives the documented code; only a local caller learns that an account does not exist."""
     decision = Decision(False, reason, "audit")

@@ -40,6 +40,21 @@ def test_a_decision_is_one_line_of_json(private_folder: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_no_login_has_a_record_too(private_folder: Path) -> None:
+    """What was unlocked or revoked becomes one line with an event in place of a decision; outside text is cleaned."""
+    path = private_folder / "audit.jsonl"
+    audit = JsonLinesAudit(FakeClock(), path)
+    audit.note("unlock_revoked", "0123456789abcdef", {"user": "al\nice", "forgotten": 0, "address": ""})
+    audit.close()
+    assert json.loads(path.read_text()) == {
+        "time": "2026-01-01T00:00:00.000+00:00",
+        "id": "0123456789abcdef",
+        "event": "unlock_revoked",
+        "user": "al\\x0aice",
+        "forgotten": 0,
+    }
+
+
 def test_a_line_break_in_a_name_makes_no_second_record(private_folder: Path) -> None:
     """An attacker who puts a line break and JSON into his name forges no record."""
     path = private_folder / "audit.jsonl"

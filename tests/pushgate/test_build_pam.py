@@ -5,7 +5,7 @@ import pytest
 from pam_module.codes import PamCode
 from pam_module.options import ServiceOptions
 from pushgate.build_pam import pam_rules, pam_services
-from pushgate.policy import Rule
+from pushgate.policy import Remember, Rule
 from pushgate.sections.pam import PamSettings
 
 
@@ -30,6 +30,8 @@ def test_the_defaults_are_the_front_ends_own() -> None:
         ("silent_groups", ["bots"], "reads_groups", True),
         ("silent_groups", ["bots"], "silent_groups", frozenset({"bots"})),
         ("silent_users", ["backup"], "silent_users", frozenset({"backup"})),
+        ("remember", {"for": "15m", "bound_to": "session+tty"}, "reads_session", True),
+        ("unlock", {"longest": "1h"}, "reads_session", False),
         ("denied_result", "abort", "denied", PamCode.ABORT),
         ("denied_result", "maxtries", "denied", PamCode.MAXTRIES),
         ("exempt_result", "ignore", "exempt", PamCode.IGNORE),
@@ -47,3 +49,10 @@ def test_rules() -> None:
     )
     expected = Rule(accept_if_unreachable=True, exempt_users=frozenset({"backup"}), exempt_groups=frozenset({"adm"}))
     assert rules == {"sudo": expected}
+
+
+def test_what_lasts() -> None:
+    """How long an approval lasts, and how long a service may be unlocked, is what the core goes by."""
+    remember = {"for": "15m", "bound_to": "session+tty"}
+    rules = dict(pam_rules(settings(number="off", remember=remember, unlock={"longest": "1h"})))
+    assert rules == {"sudo": Rule(remember=Remember(900, "session+tty"), unlock_longest=3600)}

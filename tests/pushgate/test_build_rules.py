@@ -8,7 +8,7 @@ import structlog
 from pushgate.build_rules import Rules, build_policy, build_rules
 from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
-from pushgate.policy import Rule
+from pushgate.policy import Remember, Rule
 from pushgate.providers.logintc import LoginTc
 from pushgate.settings import load_settings
 from tests.support.config import PROVIDER, RADIUS, write_config
@@ -41,6 +41,17 @@ def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -
         "vpn": Rule(number="optional"),
     }
     assert [(entry["event"], entry["service"]) for entry in logs] == [("fails_open", "sudo")]
+
+
+def test_approvals_that_last_are_a_services_own(private_folder: Path) -> None:
+    """An administrator who lets ssh remember and sudo be unlocked gets just that, and RADIUS gets neither."""
+    services = "{{sshd: {{remember: {{for: 15m, bound_to: key+origin}}}}, sudo: {{unlock: {{longest: 1h}}}}}}"
+    settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, f"pam: {{{{services: {services}}}}}\n"))
+    assert build_policy(settings).rules == {
+        "sshd": Rule(number="optional", remember=Remember(900, "key+origin")),
+        "sudo": Rule(number="optional", unlock_longest=3600),
+        "vpn": Rule(number="optional"),
+    }
 
 
 async def test_equal_first_factors_are_one(private_folder: Path) -> None:

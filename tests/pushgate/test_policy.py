@@ -14,6 +14,15 @@ def test_only_named_services_have_a_rule() -> None:
     assert policy.rule_for(make_login(service="SSHD")) is None
 
 
+@pytest.mark.parametrize("named", [{}, {"unlock": Rule(exempt_users=frozenset({"alice"}), accept_if_unreachable=True)}])
+def test_our_own_question_has_our_own_rule(named: dict[str, Rule]) -> None:
+    """A front end that calls itself ``unlock`` gets what the configuration says of it, and we get our own rule."""
+    policy = Policy(named)
+    assert policy.rule_for(make_login(service="unlock")) == named.get("unlock")
+    assert policy.rule_for(make_login(service="unlock", ours=True)) == Rule()
+    assert policy.rule_for(make_login(service="sshd", ours=True)) is None
+
+
 @pytest.mark.parametrize("kind", list(FailureKind))
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("configured", [True, False])

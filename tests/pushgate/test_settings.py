@@ -51,6 +51,12 @@ def test_each_mistake_names_its_key(private_folder: Path, old: str, new: str, fa
     assert fault in [line.split(": ")[1] for line in found]
 
 
+@pytest.mark.parametrize(("old", "new"), [("name: vpn", "name: unlock"), ("sshd:", "unlock:"), ("sshd:", "Unlock:")])
+def test_nobody_else_is_called_unlock(private_folder: Path, old: str, new: str) -> None:
+    """A service with the name of our own question would let people think that they unlock something: refused."""
+    assert "may be called unlock" in faults(private_folder, GOOD.replace(old, new))[0]
+
+
 def test_a_front_end_without_a_provider_does_not_start(private_folder: Path) -> None:
     """A RADIUS server that could ask nobody is a fault, not a server that denies or accepts all."""
     text = GOOD[GOOD.index("radius:") :]

@@ -32,10 +32,10 @@ def test_only_an_approval_is_accepted() -> None:
     assert judge(make_login(), Approved(), Rule()).reason is Reason.APPROVED
 
 
-def test_three_reasons_accept() -> None:
-    """Of all reasons only an approval, an exemption and the configured fail-open accept."""
+def test_which_reasons_accept() -> None:
+    """Of all reasons only an approval, one that still holds, an exemption and the configured fail-open accept."""
     accepting = {reason for reason in Reason if Verdict(reason).accept}
-    assert accepting == {Reason.APPROVED, Reason.EXEMPT, Reason.FAIL_OPEN}
+    assert accepting == {Reason.APPROVED, Reason.REMEMBERED, Reason.UNLOCKED, Reason.EXEMPT, Reason.FAIL_OPEN}
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))

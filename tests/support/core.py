@@ -1,7 +1,7 @@
 """What the core is tested with: a provider that follows a script, a conversation and an audit that remember."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from typing_extensions import override
@@ -160,10 +160,15 @@ class RecordingAudit(Audit):
     """Keeps the records."""
 
     records: list[tuple[Login, Decision, str]] = field(default_factory=list)
+    notes: list[tuple[str, str, Mapping[str, str | float]]] = field(default_factory=list)
 
     @override
     def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
         self.records.append((login, decision, detail))
+
+    @override
+    def note(self, event: str, audit_id: str, details: Mapping[str, str | float]) -> None:
+        self.notes.append((event, audit_id, details))
 
     def reasons(self) -> list[str]:
         """The reasons in order."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -115,3 +116,7 @@ class SeenAudit(Audit):
     @override
     def record(self, login: Login, decision: Decision, *, seconds: float, detail: str) -> None:
         self.seen.note("audit", decision.reason.value, *([decision.factor] if decision.factor else []))
+
+    @override
+    def note(self, event: str, audit_id: str, details: Mapping[str, str | float]) -> None:
+        self.seen.note("audit", event)

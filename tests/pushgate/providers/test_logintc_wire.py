@@ -27,6 +27,16 @@ def test_a_login_from_this_machine_says_so() -> None:
     assert body["attributes"][0] == {"key": "IP Address", "value": "this machine"}
 
 
+@pytest.mark.parametrize(("ours", "shown"), [(True, "let you in"), (False, "")])
+def test_our_own_question_is_always_shown(ours: bool, shown: str) -> None:
+    """A person reads what is to be unlocked also where commands are kept from the provider, and no command there."""
+    login = make_login(command="let you in", ours=ours)
+    body = native_body(login, send_command=False, nonce="n", timeout=1)
+    assert body["context"]["command"] == shown
+    for attributes in (body["attributes"], v1_body(login, send_command=False)["attributes"]):
+        assert [each["value"] for each in attributes if each["key"] == "Command"] == ([shown] if shown else [])
+
+
 def test_context_keeps_within_the_authoritys_limits() -> None:
     """A login with names of any length never breaks the authority's limits."""
     long = make_login(service="s" * 999, host="h" * 999, account="a" * 999, tty="t" * 999, command="c" * 9999)

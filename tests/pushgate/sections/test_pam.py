@@ -25,3 +25,5 @@ def test_a_service_without_keys_needs_no_braces(private_folder: Path) -> None:
     settings = load(private_folder, GOOD)
     assert settings.pam is not None
     assert settings.pam.services["sshd"].if_unreachable == "deny"
+    assert settings.pam.services["sshd"].remember is None
+    assert settings.pam.services["sshd"].unlock is None
