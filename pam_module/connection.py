@@ -109,10 +109,7 @@ class PamConnection:
             process = read_process(peer_pid)
             request = await self.receive_request()
             options = self.services.get(request.service.decode("utf-8", "replace"), NOT_CONFIGURED)
-            await self.decide(await self.identify(request, process, options), request)
-        except RefusedBySshd as refused:
-            log.info("pam_login_withdrawn", pid=peer_pid, reason=str(refused))
-            self.send_result(PamCode.AUTH_ERR)
+            await self.answer(await self.identify(request, process, options), request)
         except PeerGone as gone:
             log.info("pam_login_withdrawn", pid=peer_pid, reason=str(gone))
         except BadMessageError as error:
@@ -154,6 +151,14 @@ class PamConnection:
                 return await loop.run_in_executor(accounts.threads, login_of, request, process, options, accounts.all)
         except TimeoutError:
             raise NoProcess("looking up the account took too long") from None
+
+    async def answer(self, found: Identified, request: Request) -> None:
+        """Decide a login, and answer also where sshd has shown that it refuses the user."""
+        try:
+            await self.decide(found, request)
+        except RefusedBySshd:
+            self.send_result(PamCode.AUTH_ERR)
+            raise
 
     async def decide(self, found: Identified, request: Request) -> None:
         """Let the core decide while we listen whether the module is still there, and send the result.

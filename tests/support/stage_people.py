@@ -73,7 +73,8 @@ class People(ScriptedProvider):
 
     def check(self, user: str, code: str) -> Approved | Failed:
         """Check a code."""
-        self.seen.note("code", code, user)
+        # The core puts a name that nobody has in the place of a stranger's.
+        self.seen.note("code", code, "nobody" if user.startswith("nobody-") else user)
         if self.failure is not None:
             return self.failure
         if user in ENROLLED and code == RIGHT_CODE:
