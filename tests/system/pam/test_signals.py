@@ -94,10 +94,10 @@ def test_pending_signal_beats_an_approval(private_folder: Path, host: Driver, pa
     """A host that blocks Ctrl-C, as sudo does, and has it pending refuses even what is approved at once."""
     allowed = frozenset({os.geteuid()})
     parts.enter_context(PamDaemon(private_folder / "pam.sock", approve(), allowed_peer_uids=allowed))
-    assert host.run(host.command())[-1].startswith("0:1 ")
     process = started(parts, host.start(host.command(), before=blocked_and_pending))
     output, _ = process.communicate(timeout=5)
     assert (output.splitlines()[-1].split()[0], process.returncode) == (ABORT, 0)
+    assert host.run(host.command())[-1].startswith("0:1 ")
 
 
 def test_signal_at_a_prompt(daemon: PamDaemon, host: Driver, parts: ExitStack) -> None:
