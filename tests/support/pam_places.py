@@ -21,6 +21,7 @@ STACKS = {
     "sudo": "#%PAM-1.0\nsession required pam_limits.so\n\n@include common-auth\n@include common-account\n",
     "sudo-i": "#%PAM-1.0\n@include common-auth\n@include common-account\n",
     "su": "auth       sufficient pam_rootok.so\n@include common-auth\n@include common-account\n",
+    "su-l": "auth include su\naccount include su\n",
     "login": "auth optional pam_faildelay.so delay=3000000\n@include common-auth\n",
 }
 

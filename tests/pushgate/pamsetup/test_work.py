@@ -23,7 +23,7 @@ from tests.support.pam_places import add_login, contents, own_places
 PAM = """\
 pam:
   socket: {folder}/pam.sock
-  services: {{sshd: , sudo: , sudo-i: , su: }}
+  services: {{sshd: , sudo: , sudo-i: , su: , su-l: }}
 """
 TWO_MINUTES = timedelta(seconds=120)
 
