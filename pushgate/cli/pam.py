@@ -16,7 +16,7 @@ from pushgate.errors import PushgateError
 if TYPE_CHECKING:
     from pushgate.pamsetup.places import Places
 
-DURATION = re.compile(r"(\d{1,4})(s|m)")
+DURATION = re.compile(r"([0-9]{1,4})(s|m)")
 SHORTEST, LONGEST = 30, 15 * 60
 
 
@@ -60,7 +60,20 @@ module_option = click.option(
 )
 
 
-@click.group()
+class Verbs(click.Group):
+    """A group whose commands tell what the system refused, with a hint."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            message = f"{error.filename or 'a file'}: {(error.strerror or 'error').lower()}"
+            raise PushgateError(message, "put that right, then look: pushgate pam show") from None
+
+
+@click.group(cls=Verbs)
 def pam() -> None:
     """Put pushgate in front of sshd, sudo and su, and take it away again.
 

@@ -84,7 +84,9 @@ def check_plan(places: Places, recipe: Recipe | None, changes: Sequence[Change])
         for change in changes
         if change.after is not None and change.path.parent == places.pam_folder
     }
-    for service in changed:
+    # What includes a changed file is another service: su - is su-l.
+    callers = [name for name in (recipe.callers if recipe else ()) if (places.pam_folder / name).is_file()]
+    for service in dict.fromkeys((*changed, *callers)):
         libpam.check(service, places.pam_folder, changed, places.module if recipe else None)
         if recipe:
             verify.check(recipe, service, places.pam_folder, changed)

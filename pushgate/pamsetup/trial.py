@@ -135,7 +135,13 @@ def roll_back(trial: Trial) -> list[str]:
 
 def undo(change: Change, places: Places) -> bool:
     """Undo one change, and say whether there was anything to undo."""
-    current = atomic.read(change.path, places.owner)
+    back = Change(change.path, change.after, change.before)
+    try:
+        current = atomic.read(change.path, places.owner)
+    except PushgateError:
+        # A link, or a file that others may write: whatever was put there, what was there before comes back.
+        back.make()
+        return True
     if current == change.before:
         return False
     if current is not None and change.before is not None and current != change.after:
@@ -146,7 +152,7 @@ def undo(change: Change, places: Places) -> bool:
             after = change.before
         Change(change.path, current, after).make()
         return after != current
-    change.undo()
+    back.make()
     return True
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -100,8 +99,8 @@ def begin_trial(
             said = setup.apply(places, job.recipe, changes, wall)
             return trials.go_live(begun, boot.now()), said
         except BaseException:
-            # All is undone: the timer finds no trial and ends.
-            with suppress(OSError):
+            # If all is undone, the timer has nothing to do. Otherwise it is the next to try.
+            if not any(has_changed(change, places) for change in changes):
                 atomic.delete(places.trial)
             raise
 
@@ -172,7 +171,12 @@ def is_under_way(trial: Trial) -> bool:
 
 def is_in_place(trial: Trial) -> bool:
     """Whether what was tried is still there."""
-    return all(atomic.read(change.path, trial.places.owner) != change.before for change in trial.changes)
+    return all(has_changed(change, trial.places) for change in trial.changes)
+
+
+def has_changed(change: Change, places: Places) -> bool:
+    """Whether a file is another than before."""
+    return atomic.read(change.path, places.owner) != change.before
 
 
 def fresh(job: Job) -> list[Change]:
@@ -182,7 +186,7 @@ def fresh(job: Job) -> list[Change]:
         PushgateError: naming one.
     """
     for change in job.changes:
-        if atomic.read(change.path, job.places.owner) != change.before:
+        if has_changed(change, job.places):
             raise PushgateError(f"{change.path}: somebody has changed it just now", "run this again")
     return list(job.changes)
 

@@ -21,6 +21,7 @@ STACKS = {
     "sudo": "#%PAM-1.0\nsession required pam_limits.so\n\n@include common-auth\n@include common-account\n",
     "sudo-i": "#%PAM-1.0\n@include common-auth\n@include common-account\n",
     "su": "auth       sufficient pam_rootok.so\n@include common-auth\n@include common-account\n",
+    "su-l": "auth include su\naccount include su\n",
     "login": "auth optional pam_faildelay.so delay=3000000\n@include common-auth\n",
 }
 
@@ -97,3 +98,13 @@ def add_process(
     (folder / "stat").write_text(f"{pid} (any name) S {parent} " + "0 " * 17 + f"{start} 0 0\n")
     (folder / "status").write_text("Name:\tany\nUid:\t{}\t{}\t{}\t0\n".format(*uids))
     (folder / "exe").symlink_to(exe)
+
+
+def add_login(proc: Path, first: int, *, program: str = "/usr/bin/sudo", pid: int | None = None) -> int:
+    """Add a login by ssh in which somebody has become root and runs a command; returns the command's number."""
+    add_process(proc, first, 1, "/usr/sbin/sshd", start=first)
+    add_process(proc, first + 1, first, "/bin/bash", uids=(1000, 1000, 1000), start=first + 1)
+    add_process(proc, first + 2, first + 1, program, start=first + 2)
+    command = first + 3 if pid is None else pid
+    add_process(proc, command, first + 2, "/usr/bin/python3", start=first + 3)
+    return command

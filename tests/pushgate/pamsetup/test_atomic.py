@@ -1,6 +1,8 @@
 """Files that are replaced as a whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ OLD, NEW = Content(b"old\n", 0o640, UID, GID), Content(b"new\n", 0o604, UID, GID
 
 
 class Cut(BaseException):
-    """The moment at which a process is killed."""
+    """An interruption."""
 
 
 @pytest.fixture
@@ -33,11 +35,32 @@ def test_bytes_mode_and_owner_are_written(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["sshd"]
 
 
-@pytest.mark.parametrize("step", ["open", "fdopen", "fchown", "fchmod", "fsync", "replace", "close"])
-def test_a_cut_at_any_step_leaves_the_old_file_or_the_new(
+STEPS = ("open", "fdopen", "fchown", "fchmod", "fsync", "replace", "close")
+KILLED_AT = """
+import os, sys
+from pathlib import Path
+from pushgate.pamsetup.atomic import Content, write
+step, path = sys.argv[1:]
+setattr(Path if step == "replace" else os, step, lambda *_, **__: os._exit(9))
+write(Path(path), Content(b"new\\n", 0o604, os.geteuid(), os.getegid()))
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_the_file_is_whole(path: Path, step: str) -> None:
+    """A process that is killed in the middle leaves a whole file, the old or the new, and the next run works."""
+    assert subprocess.run([sys.executable, "-c", KILLED_AT, step, path], check=False).returncode == 9
+    assert read(path, UID) in (OLD, NEW)
+    write(path, NEW)
+    assert read(path, UID) == NEW
+    assert [entry.name for entry in path.parent.iterdir()] == ["sshd"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failure_at_any_step_leaves_the_old_file_or_the_new(
     path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that ends in the middle leaves a whole file, the old or the new, and the next run works."""
+    """An interruption in the middle leaves a whole file, and nothing beside it."""
 
     def cut(*_: Any, **__: Any) -> None:
         raise Cut
@@ -47,8 +70,6 @@ def test_a_cut_at_any_step_leaves_the_old_file_or_the_new(
         with pytest.raises(Cut):
             write(path, NEW)
     assert read(path, UID) in (OLD, NEW)
-    write(path, NEW)
-    assert read(path, UID) == NEW
     assert [entry.name for entry in path.parent.iterdir()] == ["sshd"]
 
 
@@ -58,7 +79,7 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyP
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write(path, NEW)
     monkeypatch.undo()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,13 +63,20 @@ def test_a_change_can_be_written_down(private_folder: Path) -> None:
     assert Change.from_json(step.to_json()) == step
 
 
+def failing(error: BaseException, *undoing: tuple[str, Callable[[], object]]) -> None:
+    """Do some steps and fail."""
+    with all_or_nothing() as steps:
+        for what, undo in undoing:
+            steps.on_failure(what, undo)
+        raise error
+
+
 def test_a_failure_undoes_every_step_in_turn() -> None:
     """The last step is undone first, and the error is the one that happened."""
     undone = []
-    with pytest.raises(PushgateError, match="refused"), all_or_nothing() as steps:
-        steps.on_failure("one", lambda: undone.append(1))
-        steps.on_failure("two", lambda: undone.append(2))
-        raise PushgateError("refused", "do this")
+    steps = (("one", lambda: undone.append(1)), ("two", lambda: undone.append(2)))
+    with pytest.raises(PushgateError, match="refused"):
+        failing(PushgateError("refused", "do this"), *steps)
     assert undone == [2, 1]
 
 
@@ -84,9 +92,8 @@ def test_success_undoes_nothing() -> None:
 def test_every_kind_of_end_undoes(kind: type[BaseException]) -> None:
     """Whatever ends the block, what was done is undone."""
     undone = []
-    with pytest.raises(kind), all_or_nothing() as steps:
-        steps.on_failure("one", lambda: undone.append(1))
-        raise kind
+    with pytest.raises(kind):
+        failing(kind(), ("one", lambda: undone.append(1)))
     assert undone == [1]
 
 
@@ -104,10 +111,9 @@ def test_what_cannot_be_undone_is_named() -> None:
     def fail() -> None:
         raise OSError(5, "Input/output error", "/etc/pam.d/sshd")
 
-    with pytest.raises(PushgateError) as caught, all_or_nothing() as steps:
-        steps.on_failure("one", lambda: undone.append(1))
-        steps.on_failure("/etc/pam.d/sshd", fail)
-        raise PushgateError("refused", "do this")
+    steps = (("one", lambda: undone.append(1)), ("/etc/pam.d/sshd", fail))
+    with pytest.raises(PushgateError) as caught:
+        failing(PushgateError("refused", "do this"), *steps)
     assert undone == [1]
     assert caught.value.message.startswith("refused; could not be undone: /etc/pam.d/sshd (")
     assert "before you log out" in caught.value.hint

@@ -34,7 +34,7 @@ def daemon(private_folder: Path) -> Iterator[Path]:
 
 def test_all_there_is_no_fault(places: Places, daemon: Path) -> None:
     """With a module, a daemon, a console of its own and the names in the configuration, nothing is in the way."""
-    pam = settings(daemon, "sshd", "sudo", "sudo-i", "su")
+    pam = settings(daemon, "sshd", "sudo", "sudo-i", "su", "su-l")
     for name in ("sshd-key", "sudo", "su"):
         assert list(faults(places, recipe(name), pam)) == []
 

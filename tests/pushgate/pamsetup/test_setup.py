@@ -9,6 +9,7 @@ import pytest
 
 from pushgate.errors import PushgateError
 from pushgate.pamsetup import atomic, setup, sshd
+from pushgate.pamsetup.changes import Change, Steps
 from pushgate.pamsetup.lock import make_state_folder
 from pushgate.pamsetup.places import Places
 from tests.support.pam_places import contents, places, recipe
@@ -81,11 +82,14 @@ def test_a_change_of_mind_needs_no_removal(places: Places) -> None:
     assert contents(places) == before
 
 
-@pytest.mark.parametrize("target", [0, 1, 2, 3])
 @pytest.mark.parametrize("kind", [Killed, OSError])
-@pytest.mark.parametrize(("name", "step"), [("sshd-key", "write"), ("sudo", "write"), ("su", "write")])
+@pytest.mark.parametrize(
+    ("name", "target"),
+    # Each write in turn: the drop-in, which was not there before, then copy and file of each stack.
+    [(name, target) for name, writes in (("sshd-key", 3), ("sudo", 4), ("su", 2)) for target in range(writes)],
+)
 def test_a_failure_at_any_file_undoes_all(
-    places: Places, name: str, step: str, kind: type[BaseException], target: int, monkeypatch: pytest.MonkeyPatch
+    places: Places, name: str, kind: type[BaseException], target: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever file cannot be written, backup or real one, everything is as it was."""
     before = contents(places)
@@ -99,11 +103,7 @@ def test_a_failure_at_any_file_undoes_all(
 
     make_state_folder(places)
     changes = setup.plan_install(places, recipe(name), ())
-    monkeypatch.setattr(atomic, step, fail)
-    writes = len(changes) + sum(change.before is not None for change in changes)
-    if target >= writes:
-        setup.apply(places, recipe(name), changes, NOW)
-        return
+    monkeypatch.setattr(atomic, "write", fail)
     with pytest.raises(Killed if kind is Killed else PushgateError):
         setup.apply(places, recipe(name), changes, NOW)
     assert contents(places) == before
@@ -200,3 +200,43 @@ def test_a_short_grace_time_stops_the_installation(places: Places) -> None:
     places.sshd_config.write_text("UsePAM yes\nLoginGraceTime 30\n")
     with pytest.raises(PushgateError, match="LoginGraceTime"):
         install(places, "sshd-key")
+
+
+def test_another_way_to_su_past_the_module_is_refused(places: Places) -> None:
+    """Where su - has a stack of its own without the module, su is not installed: it would keep nobody out."""
+    (places.pam_folder / "su-l").write_text("@include common-auth\n")
+    with pytest.raises(PushgateError, match="su-l: would load the module 0 times"):
+        install(places, "su")
+
+
+@pytest.mark.parametrize("verb", ["install", "remove"])
+@pytest.mark.parametrize("writes", [0, 1])
+def test_the_next_run_completes_what_a_killed_one_began(
+    places: Places, verb: str, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between two files, nothing is undone; both verbs go on from there, and the end is as it should be."""
+    before = contents(places)
+    install(places, "sudo")
+    installed = contents(places)
+    if verb == "install":
+        remove(places, "sudo")
+    real, calls = Change.make, iter(range(10))
+
+    def make(change: Change) -> None:
+        if next(calls) == writes:
+            raise Killed
+        real(change)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Change, "make", make)
+        patched.setattr(Steps, "undo_all", lambda _: [])
+        if verb == "install":
+            with pytest.raises(Killed):
+                install(places, "sudo")
+        else:
+            with pytest.raises(Killed):
+                remove(places, "sudo")
+    install(places, "sudo")
+    assert contents(places) == installed
+    remove(places, "sudo")
+    assert contents(places) == before
