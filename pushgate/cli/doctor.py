@@ -30,6 +30,7 @@ def doctor() -> None:
 @click.option("--address", default="192.0.2.1", show_default=True, help="Where that person comes from.")
 @click.option("--pam-folder", type=folder_type, help="Read the stacks here, not in /etc/pam.d.")
 @click.option("--sshd-config", type=file_type, help="Read sshd's configuration here.")
+@click.option("--sudoers", type=file_type, help="Read sudo's rules here.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def pam(
     config: Path,
@@ -37,6 +38,7 @@ def pam(
     address: str,
     pam_folder: Path | None,
     sshd_config: Path | None,
+    sudoers: Path | None,
     as_json: bool,
 ) -> None:
     """Check stacks, sshd, sudo and the daemon; exit status 1 if there are errors. Changes nothing."""
@@ -48,10 +50,12 @@ def pam(
     from pushgate.doctor.pam import Visit, examine
 
     machine = Machine()
-    if pam_folder is not None:
-        machine = replace(machine, pam_folders=(pam_folder,))
-    if sshd_config is not None:
-        machine = replace(machine, sshd_config=sshd_config)
+    machine = replace(
+        machine,
+        pam_folders=(pam_folder,) if pam_folder is not None else machine.pam_folders,
+        sshd_config=sshd_config or machine.sshd_config,
+        sudoers=sudoers or machine.sudoers,
+    )
     visit = Visit(config.absolute(), files_faults, lambda: call_daemon(config, "GET", "/status"), users, address)
     findings = list(examine(machine, visit))
     errors = count(findings, Level.ERROR)

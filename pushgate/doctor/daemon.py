@@ -64,9 +64,9 @@ def check_pam(seen: Survey, config: Path, settings: Settings) -> Iterator[Findin
             yield found("socket-missing", config, f"has no section pam, but {place(rule)} asks", hint)
         return
     yield from check_services(seen, config, pam)
-    if pam.allowed_peer_uids:
-        uids = ", ".join(map(str, pam.allowed_peer_uids))
-        yield found("peer-uids", config, f"pam.allowed_peer_uids is {uids}", "remove it")
+    others = ", ".join(str(uid) for uid in pam.allowed_peer_uids if uid != 0)
+    if others:
+        yield found("peer-uids", config, f"pam.allowed_peer_uids has {others}", "remove it")
     for rule in seen.ours:
         if socket_of(rule) != pam.socket:
             hint = f"socket={pam.socket}"

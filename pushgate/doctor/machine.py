@@ -56,6 +56,7 @@ class Machine:
     root: Path = Path("/")
     pam_folders: Sequence[Path] = FOLDERS
     sshd_config: Path = Path("/etc/ssh/sshd_config")
+    sudoers: Path = Path("/etc/sudoers")
     run: Run = run_program
     uid: int = field(default_factory=os.geteuid)
     """Who looks."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pushgate.doctor.findings import Finding, fine, found
 from pushgate.doctor.machine import Machine
-from pushgate.doctor.sudoers import SUDOERS, Sudoers, read_sudoers
+from pushgate.doctor.sudoers import Sudoers, read_sudoers
 from pushgate.doctor.survey import Survey
 from pushgate.errors import PushgateError
 
@@ -25,12 +25,12 @@ def check_sudo(seen: Survey, machine: Machine) -> Iterator[Finding]:
     try:
         rules = read_sudoers(machine)
     except PushgateError as fault:
-        yield found("sudoers", SUDOERS, fault.message, fault.hint)
+        yield found("sudoers", machine.sudoers, fault.message, fault.hint)
         return
     faults = [*unasked(rules), *services(rules, seen)]
     yield from faults
     if not faults:
-        yield fine("sudo-not-asked", SUDOERS, "no rule skips PAM")
+        yield fine("sudo-not-asked", machine.sudoers, "no rule skips PAM")
     yield from timestamp(rules)
 
 

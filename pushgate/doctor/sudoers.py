@@ -9,7 +9,6 @@ from typing import Any
 from pushgate.doctor.machine import Machine
 from pushgate.errors import PushgateError
 
-SUDOERS = "/etc/sudoers"
 INCLUDE = re.compile(r"^\s*[@#](?P<kind>include|includedir)\s+\"?(?P<path>[^\"\s]+)")
 MAX_INCLUDES = 16
 
@@ -36,10 +35,11 @@ class Sudoers:
     unasked: Sequence[Unasked]
     lines: Sequence[tuple[str, str]] = field(default=())
     """Place and text of each line that is no comment."""
+    path: str = "/etc/sudoers"
 
     def where(self, *words: str) -> str:
         """Name the first line that holds all these words."""
-        return next((place for place, text in self.lines if all(word in text for word in words)), SUDOERS)
+        return next((place for place, text in self.lines if all(word in text for word in words)), self.path)
 
     def values(self, name: str) -> list[str | bool]:
         """List the values of a default."""
@@ -52,15 +52,15 @@ def read_sudoers(machine: Machine) -> Sudoers:
     Raises:
         PushgateError: sudo's own tool is missing, or cannot read them.
     """
-    output = machine.run(["cvtsudoers", "-e", "-f", "json", str(machine.at(SUDOERS))])
+    output = machine.run(["cvtsudoers", "-e", "-f", "json", str(machine.at(machine.sudoers))])
     if output is None:
         raise PushgateError("cvtsudoers is not installed", "it belongs to sudo 1.8.23 and later")
     try:
         data = json.loads(output.text)
         if output.status != 0 or not isinstance(data, dict):
             raise ValueError
-        lines = list(sudoers_lines(machine, SUDOERS))
-        return Sudoers(list(defaults_of(data)), list(unasked_of(data)), lines)
+        lines = list(sudoers_lines(machine, str(machine.sudoers)))
+        return Sudoers(list(defaults_of(data)), list(unasked_of(data)), lines, str(machine.sudoers))
     except (ValueError, TypeError, AttributeError):
         last = output.complaints.strip().splitlines()[-1:]
         raise PushgateError(f"cvtsudoers: {' '.join(last) or 'says nothing'}", "visudo -c says more") from None

@@ -43,25 +43,27 @@ def stack(folder: Path, text: str, **included: str) -> list[Handler]:
 
 def machine(
     root: Path,
+    stacks: Mapping[str, str] | None = None,
     *,
     files: Mapping[str, str] | None = None,
     says: Mapping[str, Output] | None = None,
-    **stacks: str,
+    **more: str,
 ) -> Machine:
     """Make a machine.
 
     Args:
         root: Where its files are.
+        stacks: Its stacks, as ``write_stacks`` takes them.
         files: Path and text of files; the module is there in any case.
         says: What programs say: by name and first argument (``sshd -T``), or by the words after ``-C``.
-        **stacks: Its stacks, as ``write_stacks`` takes them.
+        **more: Further stacks.
     """
     for path, text in ({MODULE: ""} | dict(files or {})).items():
         file = root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         file.chmod(0o644)
-    write_stacks(root / "etc/pam.d", **stacks)
+    write_stacks(root / "etc/pam.d", **dict(stacks or {}), **more)
     told = dict(says or {})
 
     def run(arguments: Sequence[str]) -> Output | None:

@@ -15,6 +15,7 @@ packages="
   freeradius-utils
   gcc
   git
+  groff-base
   hostapd
   iproute2
   iputils-ping
@@ -33,6 +34,7 @@ packages="
   libstrongswan-extra-plugins
   libstrongswan-standard-plugins
   make
+  man-db
   netbase
   ocserv
   openconnect

@@ -23,3 +23,9 @@ def test_the_checks_find_what_is_listed() -> None:
     used = {key for name in files for key in re.findall(calls, (ROOT / name).read_text())}
     # These two are chosen by a condition, and not written in the call.
     assert used | {"sudo-nopasswd-all", "sudo-nopasswd"} == set(CATALOGUE)
+
+
+def test_the_documentation_is_complete() -> None:
+    """An administrator finds every finding in docs/doctor.md, with its level and its reason, and no other."""
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.*) \|$", (ROOT / "docs" / "doctor.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted((key, str(entry.level), entry.why) for key, entry in CATALOGUE.items())

@@ -41,7 +41,7 @@ def check(
     """Check a daemon whose stacks ask at its socket."""
     config = write_config(folder, PROVIDER, *parts)
     stacks = stacks if stacks is not None else {"sshd": f"{PG} socket={folder}/pam.sock"}
-    seen = survey(machine(folder / "root", **stacks))
+    seen = survey(machine(folder / "root", stacks))
     with sockets(folder):
         return list(check_daemon(seen, config, lambda _: faults, ask))
 

@@ -17,7 +17,7 @@ ROOTOK = "auth sufficient pam_rootok.so\n"
 def check(root: Path, **stacks: str) -> list[Finding]:
     """Check the stacks of a machine."""
     files = {"/lib/security/pam_python.so": "", "/usr/lib/pushgate/hook.py": ""}
-    whole = machine(root, files=files, **stacks)
+    whole = machine(root, stacks, files=files)
     return list(check_stacks(survey(whole), whole))
 
 

@@ -17,7 +17,7 @@ PLAIN = "root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"
 
 def check(root: Path, rules: str = PLAIN, stacks: dict[str, str] = BOTH) -> list[Finding]:
     """Check sudo with its own tool."""
-    whole = replace(machine(root, files={"/etc/sudoers": rules}, **stacks), run=run_program)
+    whole = replace(machine(root, stacks, files={"/etc/sudoers": rules}), run=run_program)
     return list(check_sudo(survey(whole), whole))
 
 

@@ -14,7 +14,7 @@ def test_services_that_ask(tmp_path: Path) -> None:
         "su": COMMON_AUTH,
         "su_l": "@include sshd",
     }
-    seen = survey(machine(tmp_path, **stacks))
+    seen = survey(machine(tmp_path, stacks))
     assert sorted(seen.ways) == ["sshd", "su-l"]
     assert (seen.loads("sshd"), seen.loads("su"), seen.loads("common-auth")) == (True, False, False)
     assert [(rule.path.name, rule.line) for rule in seen.ours] == [("common-auth", 5)]
