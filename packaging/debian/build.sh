@@ -3,6 +3,7 @@
 #
 #   PIP          the pip that fills the package's own Python environment
 #   DEB_VERSION  another version than the one that pyproject.toml and the last commit give
+#   DEB_FOLDER   another folder than dist/
 #
 # The same commit gives the same bytes: every date in the package is SOURCE_DATE_EPOCH, the last commit's by default.
 set -eu
@@ -163,7 +164,8 @@ export SOURCE_DATE_EPOCH
 version=${DEB_VERSION:-$(find_version)}
 architecture=$(dpkg --print-architecture)
 maintainer="${DEBFULLNAME:-pushgate} <${DEBEMAIL:-pushgate@localhost}>"
-result=$source/dist/pushgate_${version}_$architecture.deb
+folder=${DEB_FOLDER:-$source/dist}
+result=$folder/pushgate_${version}_$architecture.deb
 PIP=${PIP:-$source/.venv/bin/pip}
 
 rm -rf "$work"
@@ -176,7 +178,7 @@ install_documents
 write_control
 ln -sfn ../../../bin/python3 "$root$home/bin/python3"
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-mkdir -p "$source/dist"
+mkdir -p "$folder"
 dpkg-deb --root-owner-group -Zxz --build "$root" "$result.new" >/dev/null
 mv "$result.new" "$result"
 rm -rf "$work"
