@@ -17,7 +17,7 @@ from tests.support.project import ROOT
 
 VERSIONS = ("0.1.0~test1-1", "0.1.0~test2-1")
 PACKAGES = ("openssh-server", "pamtester", "systemd")
-DEB, NEW_DEB = "/var/tmp/pushgate.deb", "/var/tmp/new.deb"
+DEB, NEW_DEB = "/var/tmp/first.deb", "/tmp/second.deb"
 
 
 @dataclass(frozen=True)
