@@ -103,6 +103,8 @@ install_files() {
   ln -s "../lib/pushgate/bin/pushgate" "$root/usr/bin/pushgate"
   install -m 0600 "$source/config/pushgate.yaml" "$root/etc/pushgate/pushgate.yaml"
   install -D -m 0644 -t "$root/lib/systemd/system" "$source"/packaging/systemd/*
+  # For sshd alone, under pam_python.
+  [ ! -e "$source/pam_module/hook.py" ] || install -m 0644 "$source/pam_module/hook.py" "$root$home/hook.py"
   for stack in "$source"/config/pam.d/*; do
     [ ! -e "$stack" ] || install -D -m 0644 -t "$root/usr/share/pushgate/pam.d" "$stack"
   done

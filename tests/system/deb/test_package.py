@@ -3,14 +3,11 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from pushgate.cli.device_api import TerminalDevice
+from pushgate.cli.device_api import Answer, TerminalDevice
 from pushgate.errors import PushgateError
 from tests.support.debian import System
 from tests.support.gate import wait_for_question, write_private
@@ -36,7 +33,16 @@ PLACES = {
     "/var/log/pushgate": "root:root 750",
 }
 # Where packages' tools, systemd and the shadow suite keep their own notes.
-NOTES = ("/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/systemd/", "/var/log/apt/", "/var/log/journal/", "/etc/subgid-", "/etc/subuid-")
+NOTES = (
+    "/var/cache/",
+    "/var/lib/apt/",
+    "/var/lib/dpkg/",
+    "/var/lib/systemd/",
+    "/var/log/apt/",
+    "/var/log/journal/",
+    "/etc/subgid-",
+    "/etc/subuid-",
+)
 
 
 @dataclass
@@ -56,29 +62,32 @@ class Gate:
             text=True,
         )
 
-    def answer(self, decision: str) -> str:
+    def answer(self, decision: Answer) -> str:
         """Log alice in, answer on her device, and return what PAM says in the end."""
         client = self.login()
+        self.decide(decision)
+        return client.communicate(timeout=30)[0]
+
+    def decide(self, decision: Answer) -> None:
+        """Answer the login that alice's device is asked about."""
         question = self.system.network.call(wait_for_question, self.device)
         self.system.network.call(self.device.decide, question, decision)
-        return client.communicate(timeout=30)[0]
 
     def pid(self) -> str:
         """Tell the daemon's process."""
         return self.system.run("systemctl", "show", "--property=MainPID", "--value", "pushgate").strip()
 
 
-@contextmanager
-def gate_on(system: System) -> Iterator[Gate]:
+def gate_on(system: System, *units: str) -> Gate:
     """Do what an administrator does after the installation: a secret, the unit, a person, a line in the stack."""
     write_private(system.path("/etc/pushgate/vpn.secret"), b"a-secret-of-32-letters-or-more-yes\n")
     system.run("useradd", "--create-home", "alice")
-    system.run("systemctl", "enable", "--now", "pushgate")
+    system.run("systemctl", "enable", "--now", "pushgate.service", *units)
     gate = Gate(system, enroll(system))
     stack = system.path(STACK)
     stack.write_text(stack.read_text().replace("@include common-auth", MODULE))
     assert MODULE in stack.read_text()
-    yield gate
+    return gate
 
 
 def journal(system: System) -> str:
@@ -88,7 +97,9 @@ def journal(system: System) -> str:
 
 def wait_for_start(system: System, number: int = 1) -> None:
     """Wait until the daemon has come up that many times."""
-    wait_until(lambda: len(re.findall(r"\] ready\b", journal(system))) >= number, 20, f"start {number}: {journal(system)}")
+    wait_until(
+        lambda: len(re.findall(r"\] ready\b", journal(system))) >= number, 20, f"start {number}: {journal(system)}"
+    )
 
 
 def enroll(system: System) -> TerminalDevice:
@@ -124,7 +135,7 @@ def test_the_environment_is_closed(system: System) -> None:
     assert system.try_to_run("grep", "-rlF", str(ROOT), "/usr/lib/pushgate").stdout == ""
     packages = system.path("/usr/lib/pushgate/lib/python3.11/site-packages")
     assert [path.name for path in packages.iterdir() if path.name in ("pip", "setuptools", "hatchling", "tests")] == []
-    sources = [path for path in packages.rglob("*.py")]
+    sources = list(packages.rglob("*.py"))
     compiled = [path.with_name("__pycache__") / f"{path.stem}.cpython-311.pyc" for path in sources]
     assert len(sources) > 1000
     # PEP 552: bit 0 says that a hash of the source stands here instead of its date, bit 1 that it is to be checked.
@@ -138,72 +149,84 @@ def test_the_environment_is_closed(system: System) -> None:
 
 def test_the_same_commit_gives_the_same_package(stage: Stage) -> None:
     """Whoever builds the package again gets the same files; only the version differs that the test has chosen."""
-    first, second = (
-        dict(reversed(line.split(maxsplit=1)) for line in subprocess.check_output(
-            ["dpkg-deb", "--info", build, "md5sums"], text=True
-        ).splitlines())
-        for build in stage.builds
-    )
+    sums = [subprocess.check_output(["dpkg-deb", "--info", build, "md5sums"], text=True) for build in stage.builds]
+    first, second = ({line[34:]: line[:32] for line in text.splitlines()} for text in sums)
     assert first.keys() == second.keys()
     assert {path for path in first if first[path] != second[path]} == {"usr/share/doc/pushgate/changelog.Debian.gz"}
 
 
 def test_a_login_goes_through_the_installed_gate(system: System) -> None:
     """A person who approves is let in by the installed module and daemon, under its unit; who denies is not."""
-    with gate_on(system) as gate:
-        assert ACCEPTED in gate.answer("approved")
-        assert "Authentication failure" in gate.answer("denied")
-        assert "error" not in journal(system)
+    gate = gate_on(system)
+    assert ACCEPTED in gate.answer("approved")
+    assert "Authentication failure" in gate.answer("denied")
+    assert "error" not in journal(system)
 
 
 def test_an_upgrade_withdraws_what_is_pending_and_goes_on(system: System) -> None:
     """A person whose login waits during an upgrade is refused, cannot open it any more, and gets in at the next try."""
-    with gate_on(system) as gate:
-        before = gate.pid()
-        client = gate.login()
-        question = system.network.call(wait_for_question, gate.device)
-        system.run("apt-get", "install", "--yes", NEW_DEB)
-        printed, _ = client.communicate(timeout=30)
-        assert client.returncode != 0
-        assert ACCEPTED not in printed
-        wait_for_start(system, 2)
-        assert system.network.call(gate.device.state, question.id) == "cancelled"
-        with pytest.raises(PushgateError):
-            system.network.call(gate.device.decide, question, "approved")
-        assert gate.pid() != before
-        assert system.run("systemctl", "is-enabled", "pushgate") == "enabled\n"
-        assert ACCEPTED in gate.answer("approved")
+    gate = gate_on(system)
+    before = gate.pid()
+    client = gate.login()
+    question = system.network.call(wait_for_question, gate.device)
+    system.run("apt-get", "install", "--yes", NEW_DEB)
+    printed, _ = client.communicate(timeout=30)
+    assert client.returncode != 0
+    assert ACCEPTED not in printed
+    wait_for_start(system, 2)
+    assert system.network.call(gate.device.state, question.id) == "cancelled"
+    with pytest.raises(PushgateError):
+        system.network.call(gate.device.decide, question, "approved")
+    assert gate.pid() != before
+    assert system.run("systemctl", "is-enabled", "pushgate") == "enabled\n"
+    assert ACCEPTED in gate.answer("approved")
+
+
+def test_with_the_socket_unit_a_login_waits_for_the_daemon(system: System) -> None:
+    """A person who logs in while the daemon is exchanged or stopped waits until it is there, and is then asked."""
+    gate = gate_on(system, "pushgate.socket")
+    system.run("apt-get", "install", "--yes", NEW_DEB)
+    between = gate.login()
+    wait_for_start(system, 2)
+    gate.decide("approved")
+    assert ACCEPTED in between.communicate(timeout=30)[0]
+    system.run("systemctl", "stop", "pushgate.service")
+    socket = system.path("/run/pushgate/pam.sock").stat()
+    assert (socket.st_uid, socket.st_mode & 0o7777) == (0, 0o600)
+    starting = gate.login()
+    wait_for_start(system, 3)
+    gate.decide("approved")
+    assert ACCEPTED in starting.communicate(timeout=30)[0]
 
 
 def test_an_upgrade_leaves_a_daemon_alone_that_could_not_start_again(system: System) -> None:
     """An administrator with a fault in the configuration is told so by the upgrade, and logins go on as they did."""
-    with gate_on(system) as gate:
-        before = gate.pid()
-        with system.path("/etc/pushgate/pushgate.yaml").open("a") as file:
-            file.write("no_such_section: {}\n")
-        printed = system.run("apt-get", "install", "--yes", NEW_DEB)
-        assert "pushgate: error: /etc/pushgate/pushgate.yaml has faults" in printed
-        assert gate.pid() == before
-        assert ACCEPTED in gate.answer("approved")
+    gate = gate_on(system)
+    before = gate.pid()
+    with system.path("/etc/pushgate/pushgate.yaml").open("a") as file:
+        file.write("no_such_section: {}\n")
+    printed = system.run("apt-get", "install", "--yes", "--option=Dpkg::Options::=--force-confold", NEW_DEB)
+    assert "pushgate: error: /etc/pushgate/pushgate.yaml has faults" in printed
+    assert gate.pid() == before
+    assert ACCEPTED in gate.answer("approved")
 
 
 @pytest.mark.parametrize("line", [MODULE, "auth [success=ok default=die] \\\n  pam_pushgate.so debug"])
 def test_a_removal_is_refused_while_a_stack_loads_the_module(system: System, line: str) -> None:
     """An administrator who forgot a stack is told which, nobody is locked out, and the gate goes on working."""
-    with gate_on(system) as gate:
-        system.path("/etc/pam.d/other").write_text(f"# a comment on pam_pushgate.so\n{line}\n")
-        refused = system.try_to_run("apt-get", "purge", "--yes", "pushgate")
-        assert refused.returncode != 0
-        assert "pushgate: hint: take it out first: pushgate pam remove sshd" in refused.stdout
-        assert "pushgate: hint: take it out first: pushgate pam remove other" in refused.stdout
-        assert ACCEPTED in gate.answer("approved")
-        assert system.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "pushgate") == "installed"
+    gate = gate_on(system)
+    system.path("/etc/pam.d/other").write_text(f"# a comment on pam_pushgate.so\n{line}\n")
+    refused = system.try_to_run("apt-get", "purge", "--yes", "pushgate")
+    assert refused.returncode != 0
+    assert "pushgate: hint: take it out first: pushgate pam remove sshd" in refused.stdout
+    assert "pushgate: hint: take it out first: pushgate pam remove other" in refused.stdout
+    assert ACCEPTED in gate.answer("approved")
+    assert system.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "pushgate") == "installed"
 
 
 def test_a_purge_leaves_nothing(installed: Installed, system: System) -> None:
     """An administrator who removes the package keeps the configuration; a purge takes files, units and account, too."""
-    with gate_on(system) as gate:
-        assert ACCEPTED in gate.answer("approved")
+    assert ACCEPTED in gate_on(system, "pushgate.socket").answer("approved")
     stack = system.path(STACK)
     stack.write_text(stack.read_text().replace(MODULE, "#" + MODULE + "\n@include common-auth"))
     system.run("apt-get", "remove", "--yes", "pushgate")
