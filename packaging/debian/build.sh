@@ -181,7 +181,7 @@ write_control
 ln -sfn ../../../bin/python3 "$root$home/bin/python3"
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 mkdir -p "$folder"
-dpkg-deb --root-owner-group -Zxz --build "$root" "$result.new" >/dev/null
+dpkg-deb --root-owner-group --build "$root" "$result.new" >/dev/null
 mv "$result.new" "$result"
 rm -rf "$work"
 echo "$result"

@@ -2,12 +2,15 @@
 # Runs as the first process of namespaces of its own (mounts, processes, cgroups): mounts what a system needs and
 # becomes its init. Whatever is mounted here goes with the last process.
 #
-#   boot.sh FOLDER LOWER PROGRAM...   FOLDER gets the changes (upper) and the system's root; LOWER: see overlayfs
+#   boot.sh FOLDER LOWER KEEP PROGRAM...   FOLDER gets the changes (upper) and the system's root; LOWER: see overlayfs;
+#                                          KEEP: "keep" if the changes are to be there afterwards
 set -eu
 
-folder=$1 lower=$2
-shift 2
+folder=$1 lower=$2 keep=$3
+shift 3
 root=$folder/root
+mkdir -p "$folder"
+[ "$keep" = keep ] || mount -t tmpfs tmpfs "$folder"
 mkdir -p "$folder/upper" "$folder/work" "$root"
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" "$root"
 mount -t proc proc "$root/proc"

@@ -36,7 +36,7 @@ class System:
 
     @property
     def changes(self) -> Path:
-        """The folder with what has changed against the layers below."""
+        """The folder with what has changed against the layers below, if that is kept."""
         return self.folder / "upper"
 
     def path(self, inside: str) -> Path:
@@ -114,14 +114,20 @@ def in_namespace(*argv: str) -> None:
 
 
 @contextmanager
-def booted(folder: Path, layers: Sequence[Path]) -> Iterator[System]:
-    """Run a system on top of layers, of which the first hides the others; they stay as they are."""
+def booted(folder: Path, layers: Sequence[Path], *, keep: bool = False) -> Iterator[System]:
+    """Run a system on top of layers, of which the first hides the others; they stay as they are.
+
+    Args:
+        folder: A folder that is not there yet, for what changes.
+        layers: Whole systems, or what has changed in one.
+        keep: Whether the changes are there afterwards; else they are in memory only.
+    """
     name = f"{netns.PREFIX}{secrets.token_hex(3)}-deb"
     lower = ":".join(map(str, layers))
     with netns.machine(name) as network, cgroup(name) as group:
         # The shell moves itself and then becomes the program, so that all of the system is in there.
         enter = ["sh", "-c", 'echo $$ > "$1" && shift && exec "$@"', "sh", str(group / "cgroup.procs")]
-        boot = [*APART, "sh", str(BOOT), str(folder), lower, *SYSTEMD]
+        boot = [*APART, "sh", str(BOOT), str(folder), lower, "keep" if keep else "drop", *SYSTEMD]
         log = folder.with_name(f"{folder.name}.log")
         with log.open("wb") as output:
             process = subprocess.Popen(network.command(*enter, *boot), stdout=output, stderr=output, cwd="/")

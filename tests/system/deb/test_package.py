@@ -82,7 +82,7 @@ def gate_on(system: System, *units: str) -> Gate:
     """Do what an administrator does after the installation: a secret, the unit, a person, a line in the stack."""
     write_private(system.path("/etc/pushgate/vpn.secret"), b"a-secret-of-32-letters-or-more-yes\n")
     system.run("useradd", "--create-home", "alice")
-    system.run("systemctl", "enable", "--now", "pushgate.service", *units)
+    system.run("systemctl", "enable", "--now", *units, "pushgate.service")
     gate = Gate(system, enroll(system))
     stack = system.path(STACK)
     stack.write_text(stack.read_text().replace("@include common-auth", MODULE))
