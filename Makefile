@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 
-.PHONY: demo test check bench soak module format clean
+.PHONY: demo test check bench soak module deb format clean
 
 demo: $(RUN_READY)
 	@$(BIN)/pushgate demo $(if $(DEMO_ANSWER),--answer $(DEMO_ANSWER))
@@ -32,6 +32,9 @@ format: $(TEST_READY)
 
 module: $(TEST_READY)
 	@if command -v gcc >/dev/null && [ -e /usr/include/security/pam_modules.h ]; then $(MAKE) --no-print-directory -C pam_module; fi
+
+deb: $(RUN_READY)
+	@PIP=$(abspath $(BIN)/pip) sh packaging/debian/build.sh
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

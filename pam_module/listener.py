@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from pam_module.accounts import FileAccounts, NssAccounts
+from pam_module.activation import inherited_socket
 from pam_module.codes import PamCode
 from pam_module.connection import AccountSources, Authenticate, Desk, PamConnection
 from pam_module.openssh import OpenSshVersions
@@ -63,23 +64,26 @@ class PamListener:
         self.accepting: asyncio.Task[None] | None = None
         self.listening: socket.socket | None = None
         self.inode: tuple[int, int] | None = None
+        """Of the socket that was made here."""
         threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="pam-lookup")
         accounts = AccountSources(FileAccounts(), NssAccounts(), threads)
         self.desk = Desk(self.ask_core, clock, accounts, Requesters(clock), OpenSshVersions())
 
     async def start(self) -> None:
-        """Make the socket, open to root alone from its first moment, and accept.
+        """Make the socket, open to root alone from its first moment, or take systemd's; accept.
 
         Raises:
             PushgateError: the folder is unsafe, or another daemon answers at the socket.
         """
         path = self.options.socket
         prepare_folder(path)
-        with starting_alone(path):
-            remove_stale_socket(path)
-            self.listening = listen_privately(path)
-            status = path.lstat()
-        self.inode = (status.st_dev, status.st_ino)
+        self.listening = inherited_socket(path, os.environ)
+        if self.listening is None:
+            with starting_alone(path):
+                remove_stale_socket(path)
+                self.listening = listen_privately(path)
+                status = path.lstat()
+            self.inode = (status.st_dev, status.st_ino)
         self.accepting = asyncio.create_task(self.accept(self.listening))
         log.info("pam_listening", socket=str(path))
 
@@ -94,7 +98,7 @@ class PamListener:
         if self.connections:
             await asyncio.wait(tuple(self.connections))
         self.desk.accounts.threads.shutdown(wait=False, cancel_futures=True)
-        # A newer daemon may have put its own socket there.
+        # A newer daemon may have put its own socket there; systemd's stays, with those who wait in its queue.
         with contextlib.suppress(FileNotFoundError):
             status = self.options.socket.lstat()
             if (status.st_dev, status.st_ino) == self.inode:

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from pushgate.settings import load_settings
 from tests.support.project import PACKAGES, ROOT, committed_files
 
-UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
+UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
 PINNED = sorted((ROOT / "requirements").glob("*.txt"))
 EXAMPLE = ROOT / "config" / "pushgate.yaml"
 
@@ -74,26 +74,25 @@ def normal(name: str) -> str:
 
 
 def test_there_are_units() -> None:
-    """All units are there: the daemon, the authority, and what undoes a trial after a restart."""
+    """All units are there: the daemon, its socket, the authority, and what undoes a trial after a restart."""
     assert [unit.name for unit in UNITS] == [
         "pushgate-authority.service",
         "pushgate-pam-trial.service",
         "pushgate.service",
+        "pushgate.socket",
     ]
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_unit_verifies(unit: Path, tmp_path: Path) -> None:
-    """The tool of systemd has nothing to say against a unit; what it says about other packages' units is not ours."""
+def test_units_verify(tmp_path: Path) -> None:
+    """The tool of systemd has nothing to say against our units; what it says about other packages' is not ours."""
     # systemd-analyze refuses a unit whose program is not installed: a copy starts one that is.
-    copy = tmp_path / unit.name
-    text, count = re.subn(
-        r"^(Exec\w+=)/usr/lib/pushgate/bin/pushgate\b", r"\1/bin/true", unit.read_text(), flags=re.MULTILINE
-    )
-    assert count >= 1
-    copy.write_text(text)
-    result = analyze("verify", "--man=no", "--recursive-errors=no", str(copy))
+    for unit in UNITS:
+        program = r"^(Exec\w+=)/usr/lib/pushgate/bin/pushgate\b"
+        text, count = re.subn(program, r"\1/bin/true", unit.read_text(), flags=re.MULTILINE)
+        assert count >= 1 or unit.suffix != ".service"
+        (tmp_path / unit.name).write_text(text)
+    result = analyze("verify", "--man=no", "--recursive-errors=no", *map(str, sorted(tmp_path.iterdir())))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -124,6 +123,15 @@ def test_example_is_accepted(private_folder: Path) -> None:
     copy.write_bytes(EXAMPLE.read_bytes())
     copy.chmod(0o600)
     load_settings(copy)
+
+
+def test_socket_is_where_the_module_looks() -> None:
+    """The socket unit listens where the example configuration and the PAM module say, open to root alone."""
+    unit = (ROOT / "packaging" / "systemd" / "pushgate.socket").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit, flags=re.MULTILINE))
+    assert f"socket: {settings['ListenStream']}" in EXAMPLE.read_text()
+    assert f'"{settings["ListenStream"]}"' in (ROOT / "pam_module" / "pam_pushgate.c").read_text()
+    assert (settings["SocketMode"], settings["DirectoryMode"]) == ("0600", "0755")
 
 
 def test_unit_may_write_where_the_example_says() -> None:

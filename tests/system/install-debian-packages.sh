@@ -7,6 +7,8 @@ packages="
   charon-systemd
   chromium
   clang
+  debian-archive-keyring
+  debootstrap
   eapoltest
   fonts-dejavu-core
   freeradius

@@ -1,0 +1,243 @@
+"""The .deb on a clean Debian 12 with its real systemd: installed, logged in through, upgraded, removed, purged."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+from pushgate.cli.device_api import Answer, TerminalDevice
+from pushgate.errors import PushgateError
+from tests.support.debian import System
+from tests.support.gate import wait_for_question, write_private
+from tests.support.pam import ACCEPTED
+from tests.support.processes import wait_until
+from tests.support.project import ROOT
+from tests.system.deb.conftest import NEW_DEB, Installed, Look, Stage
+
+pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.limit(400)]
+
+PAGE = "http://localhost:8080"
+MODULE = "auth required /usr/lib/pushgate/pam_pushgate.so"
+STACK = "/etc/pam.d/sshd"
+# Path: owner, mode.
+PLACES = {
+    "/etc/pushgate": "root:pushgate-authority 750",
+    "/etc/pushgate/pushgate.yaml": "root:root 600",
+    "/usr/lib/pushgate/pam_pushgate.so": "root:root 644",
+    "/usr/lib/pushgate/bin/pushgate": "root:root 755",
+    "/lib/systemd/system/pushgate.service": "root:root 644",
+    "/lib/systemd/system/pushgate-authority.service": "root:root 644",
+    "/var/lib/pushgate": "root:root 755",
+    "/var/log/pushgate": "root:root 750",
+}
+# Where packages' tools, systemd and the shadow suite keep their own notes.
+NOTES = (
+    "/var/cache/",
+    "/var/lib/apt/",
+    "/var/lib/dpkg/",
+    "/var/lib/systemd/",
+    "/var/log/apt/",
+    "/var/log/journal/",
+    "/etc/subgid-",
+    "/etc/subuid-",
+)
+
+
+@dataclass
+class Gate:
+    """The installed gate at work, and alice, who has a device and an account."""
+
+    system: System
+    device: TerminalDevice
+
+    def login(self) -> "subprocess.Popen[str]":
+        """Start a login of alice's."""
+        return subprocess.Popen(
+            self.system.command("pamtester", "sshd", "alice", "authenticate"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def answer(self, decision: Answer) -> str:
+        """Log alice in, answer on her device, and return what PAM says in the end."""
+        client = self.login()
+        self.decide(decision)
+        return client.communicate(timeout=30)[0]
+
+    def decide(self, decision: Answer) -> None:
+        """Answer the login that alice's device is asked about."""
+        question = self.system.network.call(wait_for_question, self.device)
+        self.system.network.call(self.device.decide, question, decision)
+
+    def pid(self) -> str:
+        """Tell the daemon's process."""
+        return self.system.run("systemctl", "show", "--property=MainPID", "--value", "pushgate").strip()
+
+
+def gate_on(system: System, *units: str) -> Gate:
+    """Do what an administrator does after the installation: a secret, the unit, a person, a line in the stack."""
+    write_private(system.path("/etc/pushgate/vpn.secret"), b"a-secret-of-32-letters-or-more-yes\n")
+    system.run("useradd", "--create-home", "alice")
+    system.run("systemctl", "enable", "--now", *units, "pushgate.service")
+    gate = Gate(system, enroll(system))
+    stack = system.path(STACK)
+    stack.write_text(stack.read_text().replace("@include common-auth", MODULE))
+    assert MODULE in stack.read_text()
+    return gate
+
+
+def journal(system: System) -> str:
+    """Return what the daemon has said."""
+    return system.run("journalctl", "--unit=pushgate", "--no-pager", "--output=cat")
+
+
+def wait_for_start(system: System, number: int = 1) -> None:
+    """Wait until the daemon has come up that many times."""
+    wait_until(
+        lambda: len(re.findall(r"\] ready\b", journal(system))) >= number, 20, f"start {number}: {journal(system)}"
+    )
+
+
+def enroll(system: System) -> TerminalDevice:
+    """Add alice with a terminal as her device."""
+    wait_for_start(system)
+    code = json.loads(system.run("pushgate", "user", "add", "alice", "--json"))["code"]
+    return system.network.call(TerminalDevice.enroll, PAGE, code, "alice's terminal")
+
+
+def test_installing_changes_no_login_and_starts_nothing(installed: Installed, system: System) -> None:
+    """An administrator who installs the package finds PAM and the enabled units as before, and nothing running."""
+    assert installed.after.pam == installed.before.pam
+    assert installed.after.units == installed.before.units
+    assert "warning" not in installed.printed.lower()
+    for unit in ("pushgate", "pushgate-authority"):
+        assert system.try_to_run("systemctl", "is-active", unit).stdout == "inactive\n"
+        assert system.try_to_run("systemctl", "is-enabled", unit).stdout == "disabled\n"
+    new = set(installed.after.accounts.splitlines()) - set(installed.before.accounts.splitlines())
+    assert {line.split(":")[0] for line in new} == {"pushgate-authority"}
+
+
+def test_what_is_installed_is_whole_and_belongs_to_root(system: System) -> None:
+    """An administrator finds every file as the package has it, with owners and modes that the daemon asks for."""
+    listed = {path: system.run("stat", "--format=%U:%G %a", path).strip() for path in PLACES}
+    assert listed == PLACES
+    assert system.run("dpkg", "--verify", "pushgate") == ""
+    assert system.run("find", "/usr/lib/pushgate", "!", "-user", "root", "-o", "-perm", "/022", "!", "-type", "l") == ""
+    assert system.run("pushgate", "--version").startswith("pushgate, version ")
+
+
+def test_the_environment_is_closed(system: System) -> None:
+    """Nothing in the package names the folder of the build, it has no pip, and all its code is compiled for good."""
+    assert system.try_to_run("grep", "-rlF", str(ROOT), "/usr/lib/pushgate").stdout == ""
+    packages = system.path("/usr/lib/pushgate/lib/python3.11/site-packages")
+    assert [path.name for path in packages.iterdir() if path.name in ("pip", "setuptools", "hatchling", "tests")] == []
+    sources = list(packages.rglob("*.py"))
+    compiled = [path.with_name("__pycache__") / f"{path.stem}.cpython-311.pyc" for path in sources]
+    assert len(sources) > 1000
+    # PEP 552: bit 0 says that a hash of the source stands here instead of its date, bit 1 that it is to be checked.
+    assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\x00\x00\x00"}
+    # Other code of the caller's is not taken, not even by root.
+    hostile = ("env", "PYTHONPATH=/tmp/hostile", "PYTHONSTARTUP=/tmp/hostile/yaml.py", "pushgate", "check")
+    system.path("/tmp/hostile").mkdir()
+    system.path("/tmp/hostile/yaml.py").write_text("raise SystemExit('taken')\n")
+    assert "taken" not in system.try_to_run(*hostile).stdout
+
+
+def test_the_same_commit_gives_the_same_package(stage: Stage) -> None:
+    """Whoever builds the package again gets the same files; only the version differs that the test has chosen."""
+    sums = [subprocess.check_output(["dpkg-deb", "--info", build, "md5sums"], text=True) for build in stage.builds]
+    first, second = ({line[34:]: line[:32] for line in text.splitlines()} for text in sums)
+    assert first.keys() == second.keys()
+    assert {path for path in first if first[path] != second[path]} == {"usr/share/doc/pushgate/changelog.Debian.gz"}
+
+
+def test_a_login_goes_through_the_installed_gate(system: System) -> None:
+    """A person who approves is let in by the installed module and daemon, under its unit; who denies is not."""
+    gate = gate_on(system)
+    assert ACCEPTED in gate.answer("approved")
+    assert "Authentication failure" in gate.answer("denied")
+    assert "error" not in journal(system)
+
+
+def test_an_upgrade_withdraws_what_is_pending_and_goes_on(system: System) -> None:
+    """A person whose login waits during an upgrade is refused, cannot open it any more, and gets in at the next try."""
+    gate = gate_on(system)
+    before = gate.pid()
+    client = gate.login()
+    question = system.network.call(wait_for_question, gate.device)
+    system.run("apt-get", "install", "--yes", NEW_DEB)
+    printed, _ = client.communicate(timeout=30)
+    assert client.returncode != 0
+    assert ACCEPTED not in printed
+    wait_for_start(system, 2)
+    assert system.network.call(gate.device.state, question.id) == "cancelled"
+    with pytest.raises(PushgateError):
+        system.network.call(gate.device.decide, question, "approved")
+    assert gate.pid() != before
+    assert system.run("systemctl", "is-enabled", "pushgate") == "enabled\n"
+    assert ACCEPTED in gate.answer("approved")
+
+
+def test_with_the_socket_unit_a_login_waits_for_the_daemon(system: System) -> None:
+    """A person who logs in while the daemon is exchanged or stopped waits until it is there, and is then asked."""
+    gate = gate_on(system, "pushgate.socket")
+    system.run("apt-get", "install", "--yes", NEW_DEB)
+    between = gate.login()
+    wait_for_start(system, 2)
+    gate.decide("approved")
+    assert ACCEPTED in between.communicate(timeout=30)[0]
+    system.run("systemctl", "stop", "pushgate.service")
+    socket = system.path("/run/pushgate/pam.sock").stat()
+    assert (socket.st_uid, socket.st_mode & 0o7777) == (0, 0o600)
+    starting = gate.login()
+    wait_for_start(system, 3)
+    gate.decide("approved")
+    assert ACCEPTED in starting.communicate(timeout=30)[0]
+
+
+def test_an_upgrade_leaves_a_daemon_alone_that_could_not_start_again(system: System) -> None:
+    """An administrator with a fault in the configuration is told so by the upgrade, and logins go on as they did."""
+    gate = gate_on(system)
+    before = gate.pid()
+    with system.path("/etc/pushgate/pushgate.yaml").open("a") as file:
+        file.write("no_such_section: {}\n")
+    printed = system.run("apt-get", "install", "--yes", "--option=Dpkg::Options::=--force-confold", NEW_DEB)
+    assert "pushgate: error: /etc/pushgate/pushgate.yaml has faults" in printed
+    assert gate.pid() == before
+    assert ACCEPTED in gate.answer("approved")
+
+
+@pytest.mark.parametrize("line", [MODULE, "auth [success=ok default=die] \\\n  pam_pushgate.so debug"])
+def test_a_removal_is_refused_while_a_stack_loads_the_module(system: System, line: str) -> None:
+    """An administrator who forgot a stack is told which, nobody is locked out, and the gate goes on working."""
+    gate = gate_on(system)
+    system.path("/etc/pam.d/other").write_text(f"# a comment on pam_pushgate.so\n{line}\n")
+    refused = system.try_to_run("apt-get", "purge", "--yes", "pushgate")
+    assert refused.returncode != 0
+    assert "pushgate: hint: take it out first: pushgate pam remove sshd" in refused.stdout
+    assert "pushgate: hint: take it out first: pushgate pam remove other" in refused.stdout
+    assert ACCEPTED in gate.answer("approved")
+    assert system.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "pushgate") == "installed"
+
+
+def test_a_purge_leaves_nothing(installed: Installed, system: System) -> None:
+    """An administrator who removes the package keeps the configuration; a purge takes files, units and account, too."""
+    assert ACCEPTED in gate_on(system, "pushgate.socket").answer("approved")
+    stack = system.path(STACK)
+    stack.write_text(stack.read_text().replace(MODULE, "#" + MODULE + "\n@include common-auth"))
+    system.run("apt-get", "remove", "--yes", "pushgate")
+    assert system.path("/etc/pushgate/vpn.secret").exists()
+    assert not system.path("/usr/lib/pushgate").exists()
+    assert system.try_to_run("systemctl", "is-active", "pushgate").stdout == "inactive\n"
+    system.run("apt-get", "purge", "--yes", "pushgate")
+    system.run("userdel", "--remove", "alice")
+    system.run("apt-get", "autoremove", "--purge", "--yes")
+    after = Look.at(system)
+    left = sorted(path for path in after.files - installed.before.files if not path.startswith(NOTES))
+    assert left == []
+    assert [path for path in after.files if "pushgate" in path] == []
+    assert (after.accounts, after.units) == (installed.before.accounts, installed.before.units)
