@@ -1,6 +1,7 @@
 """Preparing codes while all is well: seeds for authenticator apps, and break-glass codes for the wallet."""
 
 import hashlib
+import os
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -57,7 +58,8 @@ def begin_totp(path: Path, user: str, now: float) -> tuple[str, str]:
     with database(path) as connection, transaction(connection):
         connection.execute("DELETE FROM totp WHERE user = ? AND active = 0", (user,))
         connection.execute("INSERT INTO totp VALUES (?, 0, ?, 0, ?)", (user, seed, now))
-    return seed, pyotp.TOTP(seed).provisioning_uri(name=user, issuer_name=ISSUER)
+    # With the machine's name: each has a file of its own, and an app may hold the seeds of several.
+    return seed, pyotp.TOTP(seed).provisioning_uri(name=f"{user}@{os.uname().nodename}", issuer_name=ISSUER)
 
 
 def confirm_totp(path: Path, user: str, typed: str, now: float) -> bool:

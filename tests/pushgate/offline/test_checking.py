@@ -140,7 +140,7 @@ def refused(store: OfflineStore) -> int:
 def test_a_refusal_costs_the_same_for_everybody(
     store: OfflineStore, user: str | None, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stranger learns from no time who has codes: one hash for one on paper, one change on the disk, locked or not."""
+    """A stranger learns from no time who has codes: one hash for paper, one change on the disk, locked or not."""
     store.totp()
     store.codes(count=10)
     hashed = []
