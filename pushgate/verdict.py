@@ -34,8 +34,7 @@ def judge(login: Login, outcome: Outcome, rule: Rule) -> Verdict:
             # Whoever said so: this machine lets nobody in under that name. In the words of a wrong code.
             return Verdict(Reason.BAD_CODE, "a right code of somebody who must not get in")
         case Approved():
-            detail = "; ".join(filter(None, (outcome.detail, outcome.device)))
-            return Verdict(Reason.APPROVED, detail, describe_factor(login, outcome))
+            return Verdict(Reason.APPROVED, outcome.detail or outcome.device, describe_factor(login, outcome))
         case Denied():
             return Verdict(Reason.DENIED, outcome.reason)
         case Failed() if login.known and login.permitted and may_fail_open(rule, outcome):
