@@ -148,7 +148,9 @@ class Authenticator:
         if isinstance(typed, Reason):
             return Verdict(typed)
         factor = typed.factor or Push()
-        if factor == Push() and conversation.shows_at_once and "number" in features:
+        # Without any feature nobody can be asked now: what stands in has to bind the place, too.
+        draws = "number" in features or (rule.number == "required" and not features)
+        if factor == Push() and conversation.shows_at_once and draws:
             factor = Push(draw_number=True)
         if rule.number == "required" and not binds_place(factor):
             # Before the password is checked, or this answer would tell that it was right.
@@ -187,6 +189,7 @@ class Authenticator:
     async def ask_person(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
         """Put the second factor to the test, all under one deadline."""
         outcome = await self.begin(login, deadline)
+        steps = outcome.detail if isinstance(outcome, Pending | NeedsCode) else ""
         if isinstance(outcome, NeedsCode):
             outcome = await self.ask_code(login, outcome, conversation, deadline)
         elif isinstance(outcome, Pending):
@@ -203,7 +206,8 @@ class Authenticator:
             self.guards.cool_down.note_denial(login)
         if isinstance(outcome, Approved):
             self.guards.budget.refund(login)
-        return judge(login, outcome, rule)
+        verdict = judge(login, outcome, rule)
+        return replace(verdict, detail="; ".join(filter(None, (steps, verdict.detail))))
 
     @staticmethod
     def refusal(login: Login, failure: Failed) -> Reason:
@@ -215,7 +219,7 @@ class Authenticator:
     async def begin(self, login: Login, deadline: float) -> Outcome:
         """Ask the person, unless there is nobody, or somebody who has been asked too often."""
         if not (login.known and login.permitted):
-            return Failed(FailureKind.NOT_ENROLLED, asked=False)
+            return await self.provider.pretend(login, deadline)
         if isinstance(login.factor, Code):
             return await begin_question(self.provider, login, deadline)
         budget = self.guards.budget
@@ -224,7 +228,7 @@ class Authenticator:
         # Counted before it is sent, or many logins at the same moment would each find the budget unspent.
         budget.take(login)
         outcome = await begin_question(self.provider, login, deadline)
-        if isinstance(outcome, Failed) and not outcome.asked:
+        if isinstance(outcome, Failed | NeedsCode) and not outcome.asked:
             budget.give_back(login)
         return outcome
 
@@ -239,7 +243,7 @@ class Authenticator:
         try:
             async with self.clock.timeout_at(deadline):
                 for _ in range(CODE_TRIES):
-                    typed = await conversation.ask(needed.prompt, echo=True)
+                    typed = await conversation.ask(needed.prompt, echo=needed.echo)
                     answer = read_answer(typed)
                     if isinstance(answer, Cancel):
                         return Failed(FailureKind.GIVEN_UP, asked=True)
@@ -248,7 +252,8 @@ class Authenticator:
                     outcome = await question.submit(code, deadline)
                     if not is_wrong_code(outcome):
                         return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome
-            return Failed(FailureKind.BAD_CODE, asked=True)
+            why = outcome.detail if isinstance(outcome, Failed) else ""
+            return Failed(FailureKind.BAD_CODE, asked=True, detail=why)
         except CannotAsk:
             return Failed(FailureKind.PROTOCOL, asked=True, detail="this front end cannot ask for a code")
         except TimeoutError:

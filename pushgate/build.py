@@ -14,12 +14,14 @@ from push_authority.server import Authority, AuthorityOptions
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
+from pushgate.build_ladder import build_ladder, check_offline
 from pushgate.build_pam import pam_services
-from pushgate.build_provider import build_provider, provider_credentials
+from pushgate.build_provider import provider_credentials
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_secret
+from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
@@ -46,6 +48,7 @@ class Parts:
     radsec: RadsecListener | None = None
     rules: Rules | None = None
     """What the parts began with; a reload exchanges it."""
+    ladder: LadderProvider | None = None
 
 
 async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Parts:
@@ -62,14 +65,14 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     if settings.provider is None:
         return Parts(authority)
 
-    provider = build_provider(settings.provider, clock)
-    stack.push_async_callback(provider.close)
+    ladder = build_ladder(settings, settings.provider, clock, stack)
     audit = JsonLinesAudit(clock, settings.audit.file)
     stack.callback(audit.close)
-    rules = build_rules(settings, clock, provider)
+    rules = build_rules(settings, clock, ladder.first)
+    ladder.replace_fallbacks(rules.fallbacks)
     authenticator = Authenticator(
         rules.policy,
-        provider,
+        ladder,
         audit,
         clock,
         timeout=settings.login.timeout,
@@ -91,7 +94,7 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
             radsec = RadsecListener(addresses, rules.radsec, radius)
             radius.radsec.append(radsec)
         await begin(stack, radius.start, radius.stop)
-    return Parts(authority, radius, pam, authenticator, radsec, rules)
+    return Parts(authority, radius, pam, authenticator, radsec, rules, ladder)
 
 
 async def begin(
@@ -147,6 +150,8 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
             "unlocked": running.pop("unlock", 0),
             "remembered": running.total(),
         }
+    if parts.ladder is not None and parts.ladder.rungs:
+        status["ladder"] = {"stepped_down_to": dict(parts.ladder.steps)}
     if parts.radius is not None:
         radius = parts.radius
         status["radius"] = {
@@ -211,11 +216,16 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
             LearnedSigners(settings.radius.state_folder)
     except ConfigurationError as error:
         problems.extend(error.problems)
-    if settings.provider is not None:
-        made_later = settings.authority is not None and not settings.provider.api_key_file.exists()
+    for provider in filter(None, (settings.provider, settings.second_provider)):
+        made_later = settings.authority is not None and not provider.api_key_file.exists()
         try:
             if not made_later:
-                provider_credentials(settings.provider)
+                provider_credentials(provider)
         except ConfigurationError as error:
             problems.extend(error.problems)
+    try:
+        if settings.offline is not None:
+            check_offline(settings.offline.file)
+    except PushgateError as error:
+        problems.append(error)
     return problems

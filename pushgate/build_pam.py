@@ -1,11 +1,12 @@
 """The configuration's ``pam`` becomes what the PAM front end and the core go by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from pam_module.codes import PamCode
 from pam_module.options import ServiceOptions
+from pushgate.offline.spelling import Kind
 from pushgate.policy import Remember, Rule
-from pushgate.sections.pam import PamService, PamSettings
+from pushgate.sections.pam import ASKS_FOR_CODE, PamService, PamSettings
 
 DENIED = {"auth_err": PamCode.AUTH_ERR, "maxtries": PamCode.MAXTRIES, "abort": PamCode.ABORT}
 EXEMPT = {"success": PamCode.SUCCESS, "ignore": PamCode.IGNORE}
@@ -38,7 +39,7 @@ def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
         yield (
             name,
             Rule(
-                accept_if_unreachable=service.if_unreachable == "accept",
+                accept_if_unreachable=service.fails_open,
                 exempt_users=frozenset(service.exempt_users),
                 exempt_groups=frozenset(service.exempt_groups),
                 number=service.number,
@@ -46,3 +47,17 @@ def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
                 unlock_longest=unlock.longest if unlock else None,
             ),
         )
+
+
+def pam_fallbacks(pam: PamSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what stands in for the provider at each service; one prompt serves both sorts of offline codes."""
+    for name, service in pam.services.items():
+        providers = [rung for rung in service.fallback if rung not in ASKS_FOR_CODE]
+        kinds = offline_rung({Kind(rung) for rung in service.fallback if rung in ASKS_FOR_CODE})
+        if service.fallback:
+            yield name, (*providers, *kinds)
+
+
+def offline_rung(kinds: Set[Kind]) -> tuple[str, ...]:
+    """Name the rung that takes these sorts of codes, whatever their order; none for no sort."""
+    return ("+".join(kind.value for kind in Kind if kind in kinds),) if kinds else ()

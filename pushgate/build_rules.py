@@ -1,12 +1,12 @@
 """What a reload exchanges while logins are pending: clients, secrets, policy, first factors, texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from pushgate.build_firstfactor import build_first_factor
-from pushgate.build_pam import pam_rules
+from pushgate.build_pam import pam_fallbacks, pam_rules
 from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
 from pushgate.build_radsec import build_radsec
 from pushgate.clock import Clock
@@ -33,6 +33,8 @@ class Rules:
     first_factors: Mapping[str, FirstFactor]
     """By service; several services may share one."""
     radsec: RadsecRules | None = None
+    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What stands in for the provider, by service; as ``build_ladder`` names it."""
 
     async def close(self) -> None:
         """Release what the first factors hold."""
@@ -66,7 +68,8 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
             problems.extend(error.problems)
     if problems:
         raise ConfigurationError(problems)
-    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors, radsec)
+    fallbacks = dict(pam_fallbacks(settings.pam)) if settings.pam else {}
+    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors, radsec, fallbacks)
 
 
 def build_first_factors(

@@ -53,6 +53,10 @@ class Approved:
 
     device: str = ""
     """Which device, as far as the provider tells; ``TYPED_CODE`` for none."""
+    factor: str = ""
+    """What opened the door, in the audit's word, where it is neither a push nor a code of the first provider."""
+    detail: str = ""
+    """For the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Pending:
     handle: Handle
     number: str = ""
     """A number drawn by the provider: the front end shows it, the person types it on the device."""
+    detail: str = ""
+    """How it came to this question, for the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ class NeedsCode:
 
     handle: Handle
     prompt: str
+    echo: bool = True
+    """Whether others may see what is typed: not where the same code could be typed again."""
+    asked: bool = True
+    """False: nothing has been sent to the person."""
+    detail: str = ""
+    """How it came to this question, for the audit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from pushgate.build import Parts
+from pushgate.build_ladder import require_rungs
 from pushgate.build_pam import pam_services
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
@@ -31,7 +32,7 @@ RESTART_ONLY = {
     "pam": ("socket", "allowed_peer_uids"),
 }
 """Keys that hold only after a restart, in sections whose other keys are exchanged."""
-WHOLE_SECTIONS = ("login", "provider", "authority", "control", "audit", "log")
+WHOLE_SECTIONS = ("login", "provider", "second_provider", "offline", "authority", "control", "audit", "log")
 
 
 class Reloader:
@@ -63,8 +64,10 @@ class Reloader:
         """
         try:
             settings = load_settings(self.path)
-            provider = self.parts.authenticator.provider if self.parts.authenticator else None
-            rules = build_rules(settings, self.clock, provider)
+            ladder = self.parts.ladder
+            rules = build_rules(settings, self.clock, ladder.first if ladder else None)
+            if ladder is not None:
+                require_rungs(ladder, rules.fallbacks)
         except ConfigurationError as error:
             for problem in error.problems:
                 log.error("reload_refused", problem=problem.message, hint=problem.hint)
@@ -89,6 +92,8 @@ class Reloader:
         """Let new logins go by new rules."""
         if self.parts.authenticator is not None:
             self.parts.authenticator.replace_rules(rules.policy, rules.first_factors, rules.words)
+        if self.parts.ladder is not None:
+            self.parts.ladder.replace_fallbacks(rules.fallbacks)
         if self.parts.radius is not None:
             self.parts.radius.replace_clients(rules.clients)
         if self.parts.radsec is not None and rules.radsec is not None:

@@ -1,9 +1,11 @@
 """The configuration: one pydantic model; every fault at once, each with file, line and key."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_trusted
@@ -11,6 +13,7 @@ from pushgate.policy import UNLOCK_SERVICE
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.common import Section
 from pushgate.sections.daemon import AuditSettings, ControlSettings, LoginSettings, LogSettings
+from pushgate.sections.offline import OfflineSettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.provider import LoginTcSettings
 from pushgate.sections.radius import RadiusSettings
@@ -23,6 +26,8 @@ class Settings(Section):
 
     login: LoginSettings = LoginSettings()
     provider: LoginTcSettings | None = None
+    second_provider: LoginTcSettings | None = None
+    offline: OfflineSettings | None = None
     radius: RadiusSettings | None = None
     pam: PamSettings | None = None
     authority: AuthoritySettings | None = None
@@ -46,7 +51,17 @@ class Settings(Section):
         if clients & services:
             shared = ", ".join(sorted(clients & services))
             raise ValueError(f"a RADIUS client and a PAM service share the name {shared}")
+        for rung, section in self.missing_sections():
+            hint = f"add the section {section} (docs/offline.md), or take {rung} out of fallback"
+            message = f"pam.services: a fallback names {rung}, and there is no section {section}"
+            raise PydanticCustomError("missing_section", "{problem}", {"problem": message, "hint": hint})
         return self
+
+    def missing_sections(self) -> Iterator[tuple[str, str]]:
+        """Yield each rung that a service names and that has no section, with the name of that section."""
+        sections = {"second_provider": "second_provider", "offline_totp": "offline", "break_glass": "offline"}
+        named = {rung for service in (self.pam.services.values() if self.pam else ()) for rung in service.fallback}
+        yield from ((rung, name) for rung, name in sections.items() if rung in named and not getattr(self, name))
 
 
 def load_settings(path: Path) -> Settings:
@@ -89,5 +104,6 @@ def _problem(path: Path, lines: dict[KeyPath, int], fault: Any) -> PushgateError
     elif fault["type"] == "missing":
         message, hint = "required key is missing", "add it; config/pushgate.yaml shows every key"
     else:
-        message, hint = str(fault["msg"]).removeprefix("Value error, "), "config/pushgate.yaml shows every key"
+        message = str(fault["msg"]).removeprefix("Value error, ")
+        hint = str(fault.get("ctx", {}).get("hint", "config/pushgate.yaml shows every key"))
     return PushgateError(f"{path}:{line_of(lines, location)}: {key}: {message[:1].lower()}{message[1:]}", hint)

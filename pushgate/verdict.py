@@ -30,11 +30,14 @@ class Verdict:
 def judge(login: Login, outcome: Outcome, rule: Rule) -> Verdict:
     """Turn what the provider said into a verdict; whatever is not an approval rejects."""
     match outcome:
+        case Approved() if not (login.known and login.permitted):
+            # Whoever said so: this machine lets nobody in under that name. In the words of a wrong code.
+            return Verdict(Reason.BAD_CODE, "a right code of somebody who must not get in")
         case Approved():
-            return Verdict(Reason.APPROVED, outcome.device, describe_factor(login, outcome))
+            return Verdict(Reason.APPROVED, outcome.detail or outcome.device, describe_factor(login, outcome))
         case Denied():
             return Verdict(Reason.DENIED, outcome.reason)
-        case Failed() if may_fail_open(rule, outcome):
+        case Failed() if login.known and login.permitted and may_fail_open(rule, outcome):
             return Verdict(Reason.FAIL_OPEN, outcome.detail, "fail_open")
         case Failed() if isinstance(login.factor, Code) and outcome.kind in NOBODY_ASKED:
             # In the same words as a wrong code of somebody who has codes.
@@ -58,6 +61,8 @@ def binds_place(factor: Factor) -> bool:
 
 def describe_factor(login: Login, approved: Approved) -> str:
     """Name what opened the door, for the audit and for rules about reply attributes."""
+    if approved.factor:
+        return approved.factor
     if isinstance(login.factor, Code) or approved.device == TYPED_CODE:
         return "code"
     numbered = isinstance(login.factor, Push) and binds_place(login.factor)

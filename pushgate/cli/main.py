@@ -11,6 +11,7 @@ from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.doctor import doctor
+from pushgate.cli.offline import offline
 from pushgate.cli.pam import pam
 from pushgate.cli.serve import serve
 from pushgate.cli.unlock import unlock
@@ -25,8 +26,8 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-VERBS = (serve, check, reload, status, doctor, pam, unlock, demo, user, device, pending, watch, approve, deny)
-for command in VERBS:
+ABOUT_PEOPLE = (user, offline, device, pending, watch, approve, deny)
+for command in (serve, check, reload, status, doctor, pam, unlock, demo, *ABOUT_PEOPLE):
     cli.add_command(command)
 for command in (totp, bypass):
     user.add_command(command)

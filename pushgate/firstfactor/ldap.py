@@ -13,9 +13,9 @@ from pushgate.firstfactor.base import Checked, FirstFactor, PasswordWrong
 from pushgate.firstfactor.failover import Failover
 from pushgate.firstfactor.ldap_session import Address, Directory, LdapSession
 from pushgate.firstfactor.passwords import refusal
-from pushgate.firstfactor.threads import FullError, Threads
 from pushgate.login import Login, Secret
 from pushgate.outcome import Failed, FailureKind
+from pushgate.threads import FullError, Threads
 
 log = structlog.get_logger()
 

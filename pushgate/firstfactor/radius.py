@@ -20,10 +20,10 @@ from pushgate.clock import Clock
 from pushgate.firstfactor.base import Checked, FirstFactor, PasswordRight, PasswordWrong
 from pushgate.firstfactor.failover import Failover
 from pushgate.firstfactor.passwords import refusal
-from pushgate.firstfactor.threads import FullError, Threads
 from pushgate.login import Login, Secret
 from pushgate.outcome import Failed, FailureKind
 from pushgate.text import clean
+from pushgate.threads import FullError, Threads
 
 log = structlog.get_logger()
 

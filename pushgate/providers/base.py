@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from pushgate.login import Login
-from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
 
 WITHDRAW_SECONDS = 1.0
 """How long a cancel may take: a NAS that waits 30 s has its answer after 28 s, a last look of 0.5 s and this."""
@@ -19,6 +19,17 @@ class Provider(Protocol):
 
     async def features(self, deadline: float) -> frozenset[str]:
         """Say what the provider can do beyond a plain push: of ``number`` and ``code``; nothing while unreachable."""
+
+    async def reach(self, deadline: float) -> Failed | None:
+        """Say why nobody could be asked now; None if nothing is known to be in the way. Nobody is asked."""
+        return None
+
+    async def pretend(self, login: Login, deadline: float) -> Outcome:
+        """Do what ``begin`` does, as far as a stranger can see it, for a login that must not be accepted.
+
+        Nobody is asked, and nothing that the person types is right.
+        """
+        return await self.reach(deadline) or Failed(FailureKind.NOT_ENROLLED, asked=False)
 
     async def begin(self, login: Login, deadline: float) -> Outcome:
         """Put the login's factor to the test.

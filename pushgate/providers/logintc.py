@@ -42,6 +42,8 @@ CREATE_SECONDS = 15.0
 """Longer than other calls: giving up on a create that is only slow would reject a person who is being asked."""
 OUTLIVES_SECONDS = 2
 """A session lives longer than our wait for it, so that it ends by our withdrawal and says so to the person."""
+REACHED_SECONDS = 5.0
+"""How long a sign of life counts where an outage has to be noticed before anybody is asked."""
 NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
 GONE = (404, 410)
 """What a withdrawal may find: the session has ended by itself."""
@@ -76,6 +78,14 @@ class LoginTc(Provider):
         except RequestFailedError:
             return frozenset()
         return frozenset({"code", "number"} if facts.numbers else {"code"})
+
+    @override
+    async def reach(self, deadline: float) -> Failed | None:
+        try:
+            await self.server.meet(deadline, believe=REACHED_SECONDS)
+        except RequestFailedError as failure:
+            return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+        return None
 
     @override
     async def begin(self, login: Login, deadline: float) -> Outcome:

@@ -69,14 +69,18 @@ class LoginTcServer:
         self.stale = False
         self.met_at = 0.0
 
-    async def meet(self, deadline: float) -> ServerFacts:
+    async def meet(self, deadline: float, believe: float = FRESH_SECONDS) -> ServerFacts:
         """Return what the server can do; asks it at the first time, after something went wrong, and once a minute.
+
+        Args:
+            deadline: For all of it.
+            believe: How many seconds what it said counts.
 
         Raises:
             RequestFailedError: if it cannot be reached or refuses our key.
         """
         now = self.clock.now()
-        if self.facts is None or self.stale or now - self.met_at >= FRESH_SECONDS:
+        if self.facts is None or self.stale or now - self.met_at >= believe:
             known = self.facts
             self.facts = await self.ask_facts(deadline)
             self.stale, self.met_at = not self.facts.domain_known, now

@@ -47,6 +47,27 @@ async def test_clients_rules_and_texts_are_taken_over(private_folder: Path) -> N
         assert authenticator.words.denied == "Refused"
 
 
+async def test_rungs_are_taken_over_and_their_sections_need_a_restart(private_folder: Path) -> None:
+    """An administrator who adds a rung that runs needs no restart; one that does not run yet changes nothing."""
+    pam = "pam: {{socket: {folder}/pam.sock, services: {{sshd: {{fallback: [%s]}}}}}}\n"
+    offline = "offline: {{file: {folder}/offline.db}}\n"
+    second = PROVIDER.replace("provider:", "second_provider:", 1)
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, PROVIDER, offline, pam % "", AUDIT), stack)
+        ladder = running.parts.ladder
+        assert ladder is not None
+        assert ladder.fallbacks == {}
+        write_config(private_folder, PROVIDER, offline, pam % "break_glass", AUDIT)
+        assert await running.reload() == {"needs_restart": []}
+        assert ladder.fallbacks == {"sshd": ("break_glass",)}
+        write_config(private_folder, PROVIDER, second, offline, pam % "break_glass", AUDIT)
+        assert await running.reload() == {"needs_restart": ["second_provider"]}
+        write_config(private_folder, PROVIDER, second, offline, pam % "second_provider, break_glass", AUDIT)
+        with pytest.raises(ConfigurationError, match="does not run yet"):
+            await running.reload()
+        assert ladder.fallbacks == {"sshd": ("break_glass",)}
+
+
 async def test_a_changed_secret_is_taken_over(private_folder: Path) -> None:
     """An administrator who changes a shared secret needs no restart."""
     async with AsyncExitStack() as stack:

@@ -75,3 +75,18 @@ def test_what_ties_a_person_to_the_place() -> None:
     """A number or a typed code ties the person to the place of the login; a plain push or a call does not."""
     assert [binds_place(factor) for factor in (CHOSEN, DRAWN, CODE)] == [True, True, True]
     assert [binds_place(factor) for factor in (Push(), Method("phone"), Method("2"))] == [False, False, False]
+
+
+@pytest.mark.parametrize("who", ["known", "permitted"])
+def test_nobody_gets_in_under_a_name_that_must_not(who: str) -> None:
+    """A login of a name that this machine does not know, or bars, is let in by no approval and by no outage."""
+    stranger, outage = make_login(**{who: False}), Failed(FailureKind.UNAVAILABLE, asked=False)
+    assert judge(stranger, Approved("phone"), Rule()).reason is Reason.BAD_CODE
+    assert judge(stranger, outage, Rule(accept_if_unreachable=True)).reason is Reason.UNAVAILABLE
+    assert judge(make_login(), outage, Rule(accept_if_unreachable=True)).accept
+
+
+def test_what_stood_in_for_the_provider_is_named() -> None:
+    """An administrator reads in the audit which code opened, and what is to be known beside it."""
+    verdict = judge(make_login(), Approved(TYPED_CODE, "break_glass", "3 left"), Rule())
+    assert (verdict.factor, verdict.detail) == ("break_glass", "3 left")

@@ -115,6 +115,7 @@ class RecordingConversation(Conversation):
         self.asks, self.shows, self.knows = can_ask, shows_at_once, may_know
         self.told: list[str] = []
         self.asked: list[str] = []
+        self.echoes: list[bool] = []
 
     @property
     @override
@@ -148,6 +149,7 @@ class RecordingConversation(Conversation):
     @override
     async def ask(self, prompt: str, *, echo: bool) -> str:
         self.asked.append(prompt)
+        self.echoes.append(echo)
         if self.typed is None:
             raise CannotAsk
         if not self.typed:

@@ -7,9 +7,9 @@ from pushgate.clock import FakeClock, SystemClock
 from pushgate.firstfactor.base import PasswordWrong
 from pushgate.firstfactor.ldap import LdapFirstFactor
 from pushgate.firstfactor.ldap_session import Address, Directory
-from pushgate.firstfactor.threads import WAITING_PER_THREAD
 from pushgate.login import Login, Secret
 from pushgate.outcome import Failed, FailureKind
+from pushgate.threads import WAITING_PER_THREAD
 
 DIRECTORY = Directory("cn=search,dc=example", Secret(b"s"), "dc=example", "(uid={user})")
 LOGIN = Login("alice", "vpn", "gateway")

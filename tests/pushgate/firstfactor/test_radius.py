@@ -12,9 +12,9 @@ import pytest
 from pushgate.clock import FakeClock, SystemClock
 from pushgate.firstfactor.base import Checked, PasswordRight, PasswordWrong
 from pushgate.firstfactor.radius import RadiusFirstFactor, Upstream, request_attributes
-from pushgate.firstfactor.threads import WAITING_PER_THREAD
 from pushgate.login import Login, Origin, OriginSource, Secret
 from pushgate.outcome import Failed, FailureKind
+from pushgate.threads import WAITING_PER_THREAD
 from radius_server.wire import check_message_authenticator, decrypt_password, encode_reply, parse
 
 CLOCK = SystemClock()

@@ -1,5 +1,7 @@
 """How the provider logintc meets its server, and meets it anew."""
 
+from typing import Any
+
 import pytest
 import structlog
 
@@ -96,3 +98,40 @@ async def test_a_short_session_is_warned_about_once() -> None:
             await bench.begin()
             await bench.clock.advance(60)
     assert [entry["event"] for entry in logs] == ["session_ends_early"]
+
+
+@pytest.mark.parametrize(
+    ("ping", "kind"),
+    [
+        (outage(sent=False), FailureKind.UNAVAILABLE),
+        (outage(), FailureKind.UNAVAILABLE),
+        (outage(FailureKind.CONFIG), FailureKind.CONFIG),
+        (outage(FailureKind.PROTOCOL), FailureKind.PROTOCOL),
+        (Reply(401, None), FailureKind.CONFIG),
+        (Reply(429, None), FailureKind.RATE_LIMITED),
+        (Reply(404, None), FailureKind.PROTOCOL),
+        (Reply(500, None), FailureKind.UNAVAILABLE),
+        (Reply(503, None), FailureKind.UNAVAILABLE),
+    ],
+)
+async def test_what_is_in_the_way_is_said_before_anybody_is_asked(ping: Any, kind: FailureKind) -> None:
+    """A login at a service with other ways in learns of an outage, a refused key or a limit by a ping alone."""
+    bench = Bench(ping=[ping])
+    failure = await bench.provider.reach(bench.clock.now() + 20)
+    assert failure is not None
+    assert (failure.kind, failure.asked) == (kind, False)
+    assert bench.server.count("POST") == 0
+
+
+async def test_a_sign_of_life_counts_for_five_seconds() -> None:
+    """A server that is asked often whether it lives is pinged once in five seconds, and no create waits for a ping."""
+    bench = Bench()
+    for _ in range(3):
+        assert await bench.provider.reach(bench.clock.now() + 20) is None
+        await bench.begin()
+    assert bench.server.count("GET", "/api/ping") == 1
+    await bench.clock.advance(5)
+    await bench.begin()
+    assert bench.server.count("GET", "/api/ping") == 1
+    bench.server.ping = [outage()]
+    assert await bench.provider.reach(bench.clock.now() + 20) is not None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pushgate.sections.pam import PamService
 from tests.support.settings import GOOD, faults, load
 
 
@@ -27,3 +28,28 @@ def test_a_service_without_keys_needs_no_braces(private_folder: Path) -> None:
     assert settings.pam.services["sshd"].if_unreachable == "deny"
     assert settings.pam.services["sshd"].remember is None
     assert settings.pam.services["sshd"].unlock is None
+
+
+@pytest.mark.parametrize(
+    ("fallback", "problem"),
+    [
+        ("[offline_totp, offline_totp]", "names the same twice"),
+        ("[offline_totp, second_provider]", "must begin with second_provider"),
+        ("[third_provider]", "should be 'second_provider', 'offline_totp' or 'break_glass'"),
+    ],
+)
+def test_rungs_that_make_no_ladder_are_refused(private_folder: Path, fallback: str, problem: str) -> None:
+    """An administrator who names a rung that can never be reached, twice, or of nothing, is shown the service."""
+    found = faults(private_folder, GOOD.replace("{if_unreachable: accept}", f"{{fallback: {fallback}}}"))
+    assert any("pam.services.sudo" in fault and problem in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "opens"),
+    [([], True), (["second_provider"], True), (["offline_totp"], False), (["second_provider", "break_glass"], False)],
+)
+def test_a_service_that_asks_for_codes_never_fails_open(fallback: list[str], opens: bool) -> None:
+    """A service that is to accept in an outage does so only where no rung asks for a code."""
+    service = PamService.model_validate({"if_unreachable": "accept", "fallback": fallback})
+    assert service.fails_open is opens
+    assert not PamService.model_validate({"fallback": fallback}).fails_open

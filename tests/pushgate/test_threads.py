@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from pushgate.clock import FakeClock, SystemClock
-from pushgate.firstfactor.threads import WAITING_PER_THREAD, FullError, Threads
+from pushgate.threads import WAITING_PER_THREAD, FullError, Threads
 
 
 class Held:

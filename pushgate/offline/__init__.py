@@ -1,0 +1,1 @@
+"""Codes that this machine checks by itself, for logins while nobody can be asked."""
