@@ -13,6 +13,7 @@ from pam_module.origin import origin_of_process, origin_of_rhost, origin_without
 from pam_module.processes import Process, session_of
 from pam_module.protocol import MAX_VALUE, Request
 from pam_module.sshd import SSH_PROGRAMS
+from pam_module.sudo import target_account
 from pushgate.login import Login, Origin, OriginSource
 from pushgate.text import clean, is_clean_name
 
@@ -91,7 +92,7 @@ def login_from(
         service=text(request.service),
         host=socket.gethostname(),
         origin=origin,
-        account=target if target != person.name else "",
+        account=account_of(host, target, person, process),
         tty=text(request.tty),
         # Another program could put anything there: only sudo knows what it is about to run.
         command=shown_command(request.command) if host is Host.SUDO else "",
@@ -102,6 +103,14 @@ def login_from(
         permitted=host is not Host.SSHD or target_uid != 0 or options.allow_root,
     )
     return Identified(login, process, host, options, may_know=host.local and person.is_caller)
+
+
+def account_of(host: Host, target: str, person: Person, process: Process) -> str:
+    """Name the account that the person becomes; empty where it is the person's own, or sudo's default."""
+    if host is Host.SUDO and target == person.name:
+        # sudo names its caller to PAM, unless it is set to ask for the target's password.
+        return target_account(process)
+    return target if target != person.name else ""
 
 
 def quick_origin(request: Request, process: Process) -> Origin | None:

@@ -64,9 +64,6 @@ class Question:
             outcome = await self.provider.begin(replace(self.login, factor=Code(code)), deadline)
         else:
             outcome = await self.provider.submit(self.handle, code.value.decode("ascii"), deadline)
-        if isinstance(outcome, Approved) and not (self.login.known and self.login.permitted):
-            # Right for the provider; here nobody gets in under that name, and it must not show.
-            return Failed(FailureKind.BAD_CODE, asked=True)
         return replace(outcome, device=TYPED_CODE) if isinstance(outcome, Approved) else outcome
 
     async def withdraw(self) -> None:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from pam_module.origin import MAX_ANCESTORS, SSH_PROGRAMS
+from pam_module.origin import MAX_ANCESTORS
 from pam_module.processes import PROC, NoProcess, Process, read_process
+from pam_module.sshd import SSH_PROGRAMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pam_module import requests
 from pam_module.accounts import NssAccounts
 from pam_module.options import ServiceOptions
 from pam_module.processes import Process
@@ -15,6 +16,12 @@ from pam_module.requests import Host, Identified, fingerprints, login_of
 from pushgate.login import Login, Origin, OriginSource
 
 CALLER = pwd.getpwuid(1).pw_name
+
+
+@pytest.fixture(autouse=True)
+def plain_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every sudo be one that names no account: these tests themselves have no command line of sudo."""
+    monkeypatch.setattr(requests, "target_account", lambda _: "")
 
 
 def request(user: bytes, **changes: bytes) -> Request:
@@ -241,3 +248,11 @@ def test_a_key_has_the_fingerprint_that_ssh_keygen_prints(tmp_path: Path) -> Non
 def test_what_sshd_has_checked_is_read_strictly(info: bytes, keys: int) -> None:
     """Only whole lines about public keys become fingerprints, and not many."""
     assert len(fingerprints(info).split()) == keys
+
+
+def test_sudo_for_another_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller of sudo -u has that account shown, although sudo names the caller to PAM; su has what PAM says."""
+    monkeypatch.setattr(requests, "target_account", lambda _: "postgres")
+    assert made(request(CALLER.encode()), process("/usr/bin/sudo", 1)).account == "postgres"
+    assert made(request(b"root"), process("/usr/bin/sudo", 1)).account == "root"
+    assert made(request(b"root"), process("/usr/bin/su", 1)).account == "root"

@@ -14,8 +14,8 @@ As in ``stage``, a script is one line for each thing that is done or seen, with 
 The head is ``service sshd|sudo|su|other`` with keys of the service's rule. An actor is one requester: one connection
 of sshd, one sudo; ``ssh`` that asks again is the next try of the same one, ``ssh.2`` another one. The lines:
 
-- ``X asks USER [stranger] [barred] [oneself] [from=ADDRESS] [command=TEXT]``, ``X types TEXT``, ``X is refused by sshd``,
-  ``X leaves REASON``;
+- ``X asks USER [stranger] [barred] [oneself] [from=ADDRESS] [command=TEXT]``, ``X types TEXT``,
+  ``X is refused by sshd``, ``X leaves REASON``;
 - ``phone approves|denies``, ``provider fails KIND``, ``provider begins SECONDS``;
 - seen: ``X told TEXT``, ``X refused TEXT``, ``X prompted TEXT``, ``X ends CODE``, ``phone rings USER``,
   ``phone stops SESSION``, ``code CODE USER``, ``audit REASON FACTOR``.
