@@ -6,27 +6,12 @@ from pam_module.processes import PROC, NoProcess, Process, read_limited
 from pushgate.text import clean
 
 FLAGS = frozenset(
-    [
-        "-A",
-        "-b",
-        "-B",
-        "-E",
-        "-H",
-        "-i",
-        "-k",
-        "-n",
-        "-N",
-        "-P",
-        "-S",
-        "-s",
-        "--askpass",
-        "--background",
-        "--bell",
-        "--login",
-        "--set-home",
-    ]
+    """
+    -A -b -B -E -H -i -k -n -N -P -S -s
+    --askpass --background --bell --login --set-home --shell --stdin
+    --non-interactive --reset-timestamp --no-update --preserve-groups
+    """.split()  # noqa: SIM905 - one word a line would hide what belongs together
 )
-FLAGS |= frozenset(["--shell", "--stdin", "--non-interactive", "--reset-timestamp", "--no-update", "--preserve-groups"])
 """Options of sudo(8) that take no argument and do not change the account."""
 MAX_SHOWN = 128
 

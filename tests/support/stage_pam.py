@@ -191,8 +191,8 @@ async def play_pam(script: str) -> PamStage:
     """Play a script to its end, and five minutes longer, in which nothing more may be seen."""
     lines = [line.strip() for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     stage = PamStage(lines[0])
-    monitors = {"monitor_of": lambda process: replace(process, pid=process.pid)}
-    with mock.patch.multiple(styles, **monitors), mock.patch.multiple(requesters, **monitors):
+    # A requester of the script stands for a whole connection, so it is its own monitor.
+    with mock.patch.object(styles, "monitor_of", replace), mock.patch.object(requesters, "monitor_of", replace):
         try:
             for line in lines[1:]:
                 await stage.play(line)
