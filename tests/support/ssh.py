@@ -118,9 +118,9 @@ class PrivateSshd:
         )
 
 
-def make_key(path: Path) -> None:
-    """Make a key pair without a passphrase."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True)
+def make_key(path: Path, *kind: str) -> None:
+    """Make a key pair without a passphrase: Ed25519, or of the kind that these options of ssh-keygen name."""
+    subprocess.run(["ssh-keygen", "-q", *(kind or ("-t", "ed25519")), "-N", "", "-C", "test", "-f", path], check=True)
 
 
 def authorize(user: User, key: Path) -> None:

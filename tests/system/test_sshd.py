@@ -1,6 +1,7 @@
 """Real ssh logins through the real module and listener; the core is a script."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -74,6 +75,19 @@ def test_approved_login(site: Site) -> None:
         )
     ]
     assert daemon.cancelled == []
+
+
+def test_long_key(site: Site) -> None:
+    """A key so long that its line is longer than other values may be arrives whole: its fingerprint is right."""
+    site.key.unlink()
+    make_key(site.key, "-t", "rsa", "-b", "4096")
+    public = site.key.with_name(site.key.name + ".pub")
+    shutil.copyfile(public, site.user.home / ".ssh" / "authorized_keys")
+    daemon, sshd = site.start(approve())
+    assert site.login(sshd, "id -un")[0] == 0
+    printed = subprocess.run(["ssh-keygen", "-l", "-f", public], check=True, capture_output=True, text=True).stdout
+    assert [login.key for login in daemon.logins] == [printed.split()[1]]
+    assert len(public.read_text()) > 700
 
 
 def test_denied_login(site: Site) -> None:

@@ -28,6 +28,8 @@ def test_approval(bench: Bench) -> None:
         ("09", AUTHINFO_UNAVAIL),
         ("0a", USER_UNKNOWN),
         ("0b", "pamtester: Have exhausted maximum number of retries for service"),
+        # A lone module that leaves the decision to others: there is nobody to say yes.
+        ("19", "pamtester: Permission denied"),
         ("1a", "pamtester: Critical error - immediate abort"),
     ],
 )

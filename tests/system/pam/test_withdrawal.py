@@ -1,15 +1,19 @@
 """Real sudo, su and sshd whose person goes away while a push is pending: it is withdrawn at once, and nothing opens."""
 
+import asyncio
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from pushgate.conversation import Conversation
+from pushgate.decision import Decision, Reason
+from pushgate.login import Login
 from tests.support.pam import PamDaemon, ignore, module_line, pam_service
 from tests.support.processes import wait_until
 from tests.support.ssh import PrivateSshd, authorize, make_key
@@ -63,6 +67,21 @@ def test_ctrl_c_in_sudo(daemon: PamDaemon, caller: SudoUser) -> None:
         rest = sudo.read()
     assert (sudo.exitstatus, sudo.signalstatus, len(daemon.logins)) == (1, None, 1)
     assert "\r\n0\r\n" not in rest
+
+
+def test_approval_after_ctrl_c(daemon: PamDaemon, caller: SudoUser) -> None:
+    """An approval that comes after Ctrl-C runs nothing: the module has left, and nobody takes the answer."""
+
+    async def approve_in_spite(login: Login, conversation: Conversation) -> Decision:
+        with suppress(asyncio.CancelledError):
+            await ignore(NEVER)(login, conversation)
+        return Decision(True, Reason.APPROVED, "audit")
+
+    daemon.answer = approve_in_spite
+    with waiting(caller.sudo("id", "-u"), daemon) as sudo:
+        sudo.sendintr()
+        rest = sudo.read()
+    assert (sudo.exitstatus, len(daemon.logins), "\r\n0\r\n" in rest) == (1, 1, False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
