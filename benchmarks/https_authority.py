@@ -67,7 +67,7 @@ class People:
         """Hold the question until the person has answered, as long as the asker allows."""
         self.waiting += 1
         try:
-            async with asyncio.timeout(float(request.query["wait"])):
+            async with asyncio.timeout(float(request.query.get("wait", "0"))):
                 await self.approved.wait()
         except TimeoutError:
             return answer({"id": request.match_info["id"], "state": "pending"})
