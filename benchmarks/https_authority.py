@@ -1,8 +1,8 @@
 """A push service over HTTPS that speaks the authority's native form: people approve at once, or when they are told to.
 
 ``python -m benchmarks.https_authority PORT CERTIFICATE KEY PEOPLE`` serves the loopback interface until its standard
-input ends. PEOPLE is ``quick``, or ``held``: then everybody approves when a line ``release`` is read. It answers each
-line that it reads with the number of questions that wait.
+input ends. PEOPLE is ``quick``, or ``held``: then everybody approves when a line ``release`` is read, until a line
+``hold``. It answers each line with the number of questions that wait.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class People:
         """Hold the question until the person has answered, as long as the asker allows."""
         self.waiting += 1
         try:
-            async with asyncio.timeout(float(request.query["wait"])):
+            async with asyncio.timeout(float(request.query.get("wait", "0"))):
                 await self.approved.wait()
         except TimeoutError:
             return answer({"id": request.match_info["id"], "state": "pending"})
@@ -102,6 +102,8 @@ async def serve(port: int, certificate: str, key: str, people: People) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         if line == "release\n":
             people.approved.set()
+        elif line == "hold\n":
+            people.approved.clear()
         print(people.waiting, flush=True)
     await runner.cleanup()
 
@@ -123,6 +125,10 @@ class Authority:
     def release(self) -> None:
         """Let everybody approve."""
         self.waiting("release")
+
+    def hold(self) -> None:
+        """Let nobody approve any more."""
+        self.waiting("hold")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from benchmarks.figure import WrongAnswerError
 from benchmarks.https_authority import KEY_HEADER
 from benchmarks.radius_daemon import Held, HeldProvider
 from pam_module.listener import PamListener, PamOptions
+from pam_module.options import ServiceOptions
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
@@ -82,7 +83,7 @@ async def serve(folder: Path, service: str, name: str, ca_file: Path | None) -> 
     guards = Guards(Places(MOST_PENDING, MOST_PENDING), PushBudget(clock, MOST_PENDING), CoolDown(clock))
     authenticator = Authenticator(policy, provider, audit, clock, timeout=SECONDS, guards=guards)
     own = frozenset({os.geteuid()})
-    options = PamOptions(folder / "pam.sock", own, frozenset({service}), SECONDS, MOST_PENDING)
+    options = PamOptions(folder / "pam.sock", own, {service: ServiceOptions()}, SECONDS, MOST_PENDING)
     listener = PamListener(options, authenticator.authenticate, clock)
     await listener.start()
     settle_memory()
