@@ -1,7 +1,6 @@
 """``pushgate pam``: puts the module in front of sshd, sudo and su, tries that out, and takes it away again."""
 
 import json
-import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +10,12 @@ import click
 from typing_extensions import override
 
 from pushgate.cli.options import config_option
+from pushgate.durations import parse_duration
 from pushgate.errors import PushgateError
 
 if TYPE_CHECKING:
     from pushgate.pamsetup.places import Places
 
-DURATION = re.compile(r"([0-9]{1,4})(s|m)")
 SHORTEST, LONGEST = 30, 15 * 60
 
 
@@ -30,8 +29,10 @@ class Duration(click.ParamType[int]):
         """Read it; between 30 seconds and 15 minutes."""
         if isinstance(value, int):
             return value
-        found = DURATION.fullmatch(str(value))
-        seconds = int(found[1]) * (60 if found[2] == "m" else 1) if found else 0
+        try:
+            seconds = int(parse_duration(value))
+        except ValueError:
+            seconds = 0
         if not SHORTEST <= seconds <= LONGEST:
             self.fail(f"{value!r} is no time between 30s and 15m", param, ctx)
         return seconds

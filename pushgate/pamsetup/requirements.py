@@ -1,5 +1,6 @@
 """What has to be there before a login is put behind the daemon, and a way in that is left without it."""
 
+import math
 import socket
 import stat
 import struct
@@ -19,12 +20,21 @@ from pushgate.sections.pam import PamSettings
 SECONDS = 2.0
 """The module's own limit for connecting."""
 DEFAULT_SOCKET = Path("/run/pushgate/pam.sock")
+MODULE_WAITS = 75
+"""Seconds, without an option."""
+DAEMON_FIRST = 5
 CONSOLE = "login"
 
 
-def module_options(pam: PamSettings) -> tuple[str, ...]:
-    """Write the options that the module needs to find the daemon."""
-    return () if pam.socket == DEFAULT_SOCKET else (f"socket={pam.socket}",)
+def module_options(pam: PamSettings, wait: int) -> tuple[str, ...]:
+    """Write the options that the module needs to find the daemon, and to wait long enough for it."""
+    place = [] if pam.socket == DEFAULT_SOCKET else [f"socket={pam.socket}"]
+    return (*place, *([] if wait == MODULE_WAITS else [f"timeout={wait}"]))
+
+
+def module_waits(login_timeout: float) -> int:
+    """Return how many seconds the module has to wait, so that the daemon is the first to give up."""
+    return max(MODULE_WAITS, math.ceil(login_timeout) + DAEMON_FIRST)
 
 
 def faults(places: Places, recipe: Recipe, pam: PamSettings) -> Iterator[PushgateError]:
@@ -123,7 +133,7 @@ def warnings(places: Places, recipe: Recipe) -> list[PushgateError]:
     return [
         PushgateError(
             f"root has no password: while nobody can be asked, nothing but {recipe.service} leads to a root shell",
-            "set one (sudo passwd root), or keep an account exempt from the approval (docs/pam-setup.md)",
+            "set one (sudo passwd root): an account that is exempt needs the daemon, too",
         )
     ]
 
@@ -135,4 +145,5 @@ def root_has_password(shadow: Path) -> bool:
     except OSError:
         return False
     fields = next((line.split(":") for line in lines if line.startswith("root:")), ["root", "*"])
-    return len(fields) > 1 and not fields[1].startswith(("!", "*"))
+    # pam_unix takes an empty one only with nullok, and not everywhere.
+    return len(fields) > 1 and fields[1] != "" and not fields[1].startswith(("!", "*"))

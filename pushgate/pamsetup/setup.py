@@ -68,13 +68,16 @@ def plan_remove(places: Places, service: str) -> list[Change]:
     return changes
 
 
-def check_plan(places: Places, recipe: Recipe | None, changes: Sequence[Change]) -> None:
+def check_plan(places: Places, recipe: Recipe | None, changes: Sequence[Change], wait: int = 0) -> list[PushgateError]:
     """Try the new files out beside the real ones.
 
     Args:
         places: Where the real ones are.
         recipe: The stack that they are to hold; None if it is taken out.
         changes: What changes.
+        wait: How many seconds the module waits.
+
+    Returns: what the administrator should know, each with what to do.
 
     Raises:
         PushgateError: libpam or sshd would not take them, or people would get in past the module.
@@ -85,14 +88,16 @@ def check_plan(places: Places, recipe: Recipe | None, changes: Sequence[Change])
         if change.after is not None and change.path.parent == places.pam_folder
     }
     # What includes a changed file is another service: su - is su-l.
+    notes: list[PushgateError] = []
     callers = [name for name in (recipe.callers if recipe else ()) if (places.pam_folder / name).is_file()]
     for service in dict.fromkeys((*changed, *callers)):
         libpam.check(service, places.pam_folder, changed, places.module if recipe else None)
         if recipe:
-            verify.check(recipe, service, places.pam_folder, changed)
+            notes += verify.check(recipe, service, places.pam_folder, changed)
     if recipe and recipe.service == "sshd":
         sshd.check_configuration(places, None)
-        sshd.check_grace_time(places)
+        sshd.check_grace_time(places, wait)
+    return notes
 
 
 def apply(places: Places, recipe: Recipe | None, changes: Sequence[Change], moment: datetime) -> list[str]:

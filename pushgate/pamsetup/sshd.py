@@ -1,13 +1,12 @@
 """sshd's side: our drop-in, what sshd makes of all its files, and telling it to read them again."""
 
 import os
-import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from pam_module.processes import NoProcess, read_process
+from pushgate.doctor.machine import Machine
+from pushgate.doctor.sshd_config import ConfigLine, config_lines
 from pushgate.errors import PushgateError
 from pushgate.pamsetup.places import Places
 from pushgate.pamsetup.programs import run
@@ -15,12 +14,11 @@ from pushgate.pamsetup.recipes import Recipe
 from pushgate.text import clean
 
 HEADER = '# Written by "pushgate pam install sshd"; "pushgate pam remove sshd" deletes it.\n'
-MAX_DEPTH = 16
-MODULE_WAITS = 75
-"""Seconds; the module's own limit."""
 SPARE = 15
+"""Seconds of LoginGraceTime for the key, the password and the network."""
 MANY_STARTUPS = 100
 UNITS = ("ssh.service", "sshd.service")
+MATCHED = {"authenticationmethods", "passwordauthentication", "kbdinteractiveauthentication", "usepam"}
 ALIASES = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
 
 
@@ -68,38 +66,44 @@ def check_configuration(places: Places, recipe: Recipe | None) -> None:
             )
 
 
-def check_grace_time(places: Places) -> None:
+def check_grace_time(places: Places, module_waits: int) -> None:
     """Refuse a LoginGraceTime that would end a login while the person may still answer.
+
+    Args:
+        places: Where sshd's files are.
+        module_waits: How many seconds the module waits.
 
     Raises:
         PushgateError: with the value that is needed.
     """
     seconds = int(effective(places).get("logingracetime", "0"))
-    if 0 < seconds < MODULE_WAITS + SPARE:
+    if 0 < seconds < module_waits + SPARE:
         raise PushgateError(
-            f"sshd ends a login after {seconds} s (LoginGraceTime), but the module waits up to {MODULE_WAITS} s",
-            f"set LoginGraceTime to {MODULE_WAITS + SPARE} or more (Debian's default is 120)",
+            f"sshd ends a login after {seconds} s (LoginGraceTime), but the module waits up to {module_waits} s",
+            f"set LoginGraceTime to {module_waits + SPARE} or more, or a shorter login.timeout",
         )
 
 
-def notes(places: Places) -> list[PushgateError]:
-    """Say who will log in otherwise than before, or not at all, each with what to do."""
-    keys = {"authenticationmethods", "passwordauthentication", "kbdinteractiveauthentication", "usepam"}
+def notes(places: Places, *, allow_root: bool) -> list[PushgateError]:
+    """Say who will log in otherwise than before, or not at all, each with what to do.
+
+    Args:
+        places: Where sshd's files are.
+        allow_root: Whether the daemon asks about root's logins.
+    """
     found = [
         PushgateError(
-            f"{line.path}:{line.number}: sets {line.key} for its Match block: those logins go their own way",
+            f"{line.where}: sets {line.key} for its Match block: those logins go their own way",
             "leave it if it is an exemption that you want; otherwise remove it",
         )
         for line in configuration(places)
-        if line.matched and line.key in keys
+        if line.conditional and ALIASES.get(line.key, line.key) in MATCHED
     ]
-    if effective(places).get("permitrootlogin") in ("without-password", "prohibit-password"):
-        found.append(
-            PushgateError(
-                "root cannot log in with ssh any more: PermitRootLogin prohibit-password bars root from approvals, too",
-                "log in as another account and use sudo, or give root a Match block of its own (docs/pam-setup.md)",
-            )
-        )
+    permitted = effective(places).get("permitrootlogin", "no")
+    if permitted != "no" and (permitted != "yes" or not allow_root):
+        reason = "PermitRootLogin is not yes" if permitted != "yes" else "pam.services.sshd.allow_root is false"
+        hint = "log in as another account and use sudo; docs/pam-setup.md says what else there is"
+        found.append(PushgateError(f"root cannot log in with ssh any more: {reason}", hint))
     return found
 
 
@@ -138,50 +142,16 @@ def ask_sshd(places: Places, option: str) -> str:
     return done.stdout
 
 
-class Line(NamedTuple):
-    """One setting as it stands in a file."""
-
-    path: Path
-    number: int
-    key: str
-    value: str
-    matched: bool
-    """Inside of a Match block."""
-
-
-def configuration(places: Places) -> list[Line]:
+def configuration(places: Places) -> list[ConfigLine]:
     """List every setting in the order in which sshd reads them."""
-    return list(read_configuration(places.sshd_config, places.ssh_folder, 0, False))
-
-
-def read_configuration(path: Path, base: Path, depth: int, matched: bool) -> Iterator[Line]:
-    """Give the settings of a file and of those that it includes."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        # sshd_config(5): keyword and arguments, parted by blanks or one equals sign.
-        found = re.match(r"\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$", line)
-        if found is None:
-            continue
-        key, value = found[1].lower(), found[2]
-        if key == "match":
-            matched = value.lower() != "all"
-        elif key == "include" and depth < MAX_DEPTH:
-            for pattern in value.replace('"', "").split():
-                # An absolute path stays what it is when joined.
-                whole = base / pattern
-                for included in sorted(Path("/").glob(str(whole).lstrip("/"))):
-                    yield from read_configuration(included, base, depth + 1, matched)
-        yield Line(path, number, ALIASES.get(key, key), value, matched)
+    return list(config_lines(Machine(sshd_config=places.sshd_config), str(places.sshd_config)))
 
 
 def first_setting(places: Places, key: str) -> str:
     """Say which line decides over a value."""
     for line in configuration(places):
-        if line.key == key and not line.matched:
-            return f", because of {line.path}:{line.number}: {clean(line.value, 100)}"
+        if ALIASES.get(line.key, line.key) == key and not line.conditional:
+            return f", because of {line.where}: {clean(line.value, 100)}"
     return f"; {places.sshd_config} does not include {places.drop_in}"
 
 

@@ -27,6 +27,8 @@ class Job:
     places: Places
     recipe: Recipe
     pam: PamSettings
+    wait: int
+    """Seconds that the module waits."""
     changes: tuple[Change, ...]
 
     @property
@@ -38,21 +40,17 @@ class Job:
         """Find out whether it would work, if there is anything to do; returns what the administrator should know.
 
         Raises:
-            ConfigurationError: with everything that is in the way.
+            PushgateError: with everything that is missing, or with what libpam or sshd would not take.
         """
         if not self.changes:
             return []
         found = list(requirements.faults(self.places, self.recipe, self.pam))
-        if not found:
-            try:
-                setup.check_plan(self.places, self.recipe, self.changes)
-            except PushgateError as error:
-                found = [error]
         if found:
             raise ConfigurationError(found)
-        warnings = requirements.warnings(self.places, self.recipe)
+        warnings = setup.check_plan(self.places, self.recipe, self.changes, self.wait)
+        warnings += requirements.warnings(self.places, self.recipe)
         if self.recipe.service == "sshd":
-            warnings += sshd.notes(self.places)
+            warnings += sshd.notes(self.places, allow_root=self.pam.services["sshd"].allow_root)
         return warnings
 
 
@@ -63,11 +61,12 @@ def prepare(places: Places, service: str, factor: str, without_password: bool, c
         PushgateError: it is not one of ours, the configuration has no PAM, or a file cannot be changed.
     """
     recipe = choose(service, factor=factor, without_password=without_password)
-    pam = load_settings(config).pam
+    settings = load_settings(config)
+    pam, wait = settings.pam, requirements.module_waits(settings.login.timeout)
     if pam is None:
         raise PushgateError(f"{config}: has no section pam", f"add it, with {service} below pam.services")
-    changes = setup.plan_install(places, recipe, requirements.module_options(pam))
-    return Job(places, recipe, pam, tuple(changes))
+    changes = setup.plan_install(places, recipe, requirements.module_options(pam, wait))
+    return Job(places, recipe, pam, wait, tuple(changes))
 
 
 def install(job: Job) -> list[str]:

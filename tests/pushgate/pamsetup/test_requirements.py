@@ -10,7 +10,7 @@ import pytest
 
 from pushgate.errors import PushgateError
 from pushgate.pamsetup.places import Places
-from pushgate.pamsetup.requirements import check_console, check_daemon, faults, module_options, warnings
+from pushgate.pamsetup.requirements import check_console, check_daemon, faults, module_options, module_waits, warnings
 from pushgate.sections.pam import PamSettings
 from tests.support.pam_places import places, recipe
 
@@ -132,7 +132,7 @@ def test_a_console_that_cannot_be_read_is_refused(places: Places) -> None:
     ("line", "warned"),
     [
         ("root:$y$j9T$salt$hash:20000:0:99999:7:::", False),
-        ("root::20000:0:99999:7:::", False),
+        ("root::20000:0:99999:7:::", True),
         ("root:*:20000:0:99999:7:::", True),
         ("root:!:20000:0:99999:7:::", True),
         ("root:!$y$j9T$salt$hash:20000:0:99999:7:::", True),
@@ -154,6 +154,8 @@ def test_an_unreadable_shadow_is_warned_about(places: Places) -> None:
 
 
 def test_the_module_is_told_of_another_socket(private_folder: Path) -> None:
-    """A daemon at its usual place needs no option; at another, the module is told where."""
-    assert module_options(PamSettings.model_validate({"services": {"sshd": None}})) == ()
-    assert module_options(settings(Path("/srv/p.sock"), "sshd")) == ("socket=/srv/p.sock",)
+    """A daemon at its usual place needs no option; at another, or with a longer wait, the module is told."""
+    usual = PamSettings.model_validate({"services": {"sshd": None}})
+    assert module_options(usual, module_waits(60)) == module_options(usual, module_waits(70)) == ()
+    assert module_options(usual, module_waits(70.5)) == ("timeout=76",)
+    assert module_options(settings(Path("/srv/p.sock"), "sshd"), 75) == ("socket=/srv/p.sock",)

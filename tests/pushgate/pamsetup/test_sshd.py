@@ -87,27 +87,36 @@ def test_a_short_grace_time_is_refused(places: Places, seconds: int, refused: bo
     places.sshd_config.write_text(f"LoginGraceTime {seconds}\n")
     if refused:
         with pytest.raises(PushgateError, match=f"after {seconds} s") as caught:
-            sshd.check_grace_time(places)
+            sshd.check_grace_time(places, 75)
         assert "LoginGraceTime to 90" in caught.value.hint
     else:
-        sshd.check_grace_time(places)
+        sshd.check_grace_time(places, 75)
 
 
 def test_match_blocks_are_named(places: Places) -> None:
-    """Logins with rules of their own are named with file and line; a block for all is none."""
-    block = "Match User backup\n  AuthenticationMethods publickey\nMatch all\nUsePAM yes\n"
+    """Logins that are let in by rules of their own are named with file and line."""
+    block = "Match User backup\n  AuthenticationMethods publickey\nMatch User mallory\nX11Forwarding no\n"
     path = put(places, "60-backup.conf", block)
-    (note,) = sshd.notes(places)
+    (note,) = sshd.notes(places, allow_root=False)
     assert note.message.startswith(f"{path}:2: sets authenticationmethods")
     assert note.hint
 
 
-def test_roots_own_login_is_warned_about(places: Places) -> None:
-    """Where root may log in with a key alone, root is told that this ends."""
-    assert sshd.notes(places) == []
-    put(places, "60.conf", "PermitRootLogin without-password\n")
-    (note,) = sshd.notes(places)
-    assert note.message.startswith("root cannot log in with ssh any more")
+@pytest.mark.parametrize(
+    ("permitted", "allow_root", "reason"),
+    [
+        ("no", False, None),
+        ("yes", True, None),
+        ("yes", False, "pam.services.sshd.allow_root is false"),
+        ("without-password", True, "PermitRootLogin is not yes"),
+        ("forced-commands-only", False, "PermitRootLogin is not yes"),
+    ],
+)
+def test_roots_own_login_is_warned_about(places: Places, permitted: str, allow_root: bool, reason: str | None) -> None:
+    """Where root logs in with ssh and will not be able to any more, root is told why."""
+    put(places, "60.conf", f"PermitRootLogin {permitted}\n")
+    found = [note.message for note in sshd.notes(places, allow_root=allow_root)]
+    assert found == ([] if reason is None else [f"root cannot log in with ssh any more: {reason}"])
 
 
 def test_few_startups_are_noted(places: Places) -> None:

@@ -31,30 +31,46 @@ def test_debians_stacks_are_fine(places: Places, name: str) -> None:
     [
         "auth sufficient pam_u2f.so",
         "auth [success=done default=ignore] pam_u2f.so",
-        "auth [success=4 default=ignore] pam_access.so",
+        "auth [success=4 default=ignore] pam_fprintd.so",
         "auth sufficient \\\n pam_u2f.so",
     ],
 )
 def test_a_way_around_the_module_is_refused(places: Places, line: str) -> None:
     """A line before ours whose success skips it is named with its file and number."""
-    files = changed(places, "sudo", f"{line}\n{STACKS['sudo']}")
-    with pytest.raises(PushgateError, match=r"pam\.d/sudo:1: pam_\w+ lets people in without") as caught:
+    files = changed(places, "sudo", f"{line}\n{STACKS['sudo']}auth required pam_permit.so\n")
+    with pytest.raises(PushgateError, match=r"pam\.d/sudo:1: sudo: lets people in past the module") as caught:
         check(recipe("sudo"), "sudo", places.pam_folder, files)
     assert caught.value.hint
 
 
 def test_a_way_around_in_common_auth_is_refused(places: Places) -> None:
     """A sufficient line in common-auth ends the stack before our line, and is named there."""
-    (places.pam_folder / "common-auth").write_text("auth sufficient pam_unix.so\nauth requisite pam_deny.so\n")
-    with pytest.raises(PushgateError, match=r"common-auth:1: pam_unix lets people in"):
+    (places.pam_folder / "common-auth").write_text("auth sufficient pam_unix.so\nauth required pam_krb5.so\n")
+    with pytest.raises(PushgateError, match=r"common-auth:1: sudo: lets people in past"):
         check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo"))
 
 
-@pytest.mark.parametrize("control", ["required", "requisite", "[success=ok default=die]", "[success=1 default=bad]"])
+@pytest.mark.parametrize("control", ["required", "requisite", "[success=ok default=die]", "[success=ok default=bad]"])
 def test_what_only_refuses_may_stand_before(places: Places, control: str) -> None:
     """A line that lets nobody past the module is an administrator's own business."""
     files = changed(places, "sudo", f"auth {control} pam_access.so\n{STACKS['sudo']}")
     check(recipe("sudo"), "sudo", places.pam_folder, files)
+
+
+def test_a_stack_in_which_nobody_is_asked_is_refused(places: Places) -> None:
+    """A common-auth that ends each login itself, or lets nobody on, makes the line useless: refused."""
+    for common, reason in (("sufficient pam_permit.so", "never called"), ("requisite pam_deny.so", "never called")):
+        (places.pam_folder / "common-auth").write_text(f"auth {common}\n")
+        with pytest.raises(PushgateError, match=reason):
+            check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo"))
+
+
+def test_an_exemption_is_told(places: Places) -> None:
+    """A line that exempts people by who they are is the administrator's own choice: told, and not refused."""
+    line = "auth [success=done default=ignore] pam_succeed_if.so user ingroup backup"
+    (note,) = check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo", f"{line}\n{STACKS['sudo']}"))
+    assert note.message == f"{places.pam_folder}/sudo:1: sudo: pam_succeed_if exempts people"
+    assert note.hint
 
 
 def test_substacks_end_by_themselves(places: Places) -> None:

@@ -71,7 +71,7 @@ def test_install_and_remove(places: Places) -> None:
     """A stack goes in and comes out, each with what was done; the second time there is nothing to do."""
     before = contents(places)
     prepared = job(places, "sshd")
-    assert prepared.check() == []
+    assert [note.message for note in prepared.check()] == []
     assert f"+++ {places.drop_in}" in prepared.diff
     assert work.install(prepared)[-1] == f"wrote {places.pam_folder}/sshd"
     assert job(places, "sshd").changes == ()
@@ -95,7 +95,7 @@ def test_everything_in_the_way_is_named(places: Places) -> None:
 def test_a_stack_that_does_not_hold_is_refused(places: Places) -> None:
     """What libpam or our own reading refuses is an error of the check, before anything is written."""
     (places.pam_folder / "su").write_text("@include common-auth\n")
-    with pytest.raises(ConfigurationError, match="root itself would be asked"):
+    with pytest.raises(PushgateError, match="root itself would be asked"):
         job(places, "su").check()
 
 
