@@ -43,6 +43,7 @@ MACHINE = {
 STACKS = {
     "pam-folder": error("Whoever can write a stack decides who gets in."),
     "stack-unreadable": error("libpam refuses every login of a service whose stack it cannot read."),
+    "stack-unread": warning("libpam refuses every login of it, and what else it may hold was not looked at."),
     "stack-none": warning("Nobody is asked for anything."),
     "stack-line": warning("A line that libpam cannot read stays in the stack and fails."),
     "stack-opens": error("A denial, Ctrl-C or a stopped daemon would let people in."),
