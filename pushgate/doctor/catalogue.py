@@ -43,6 +43,7 @@ MACHINE = {
 STACKS = {
     "pam-folder": error("Whoever can write a stack decides who gets in."),
     "stack-unreadable": error("libpam refuses every login of a service whose stack it cannot read."),
+    "stack-unread": warning("libpam refuses every login of it, and what else it may hold was not looked at."),
     "stack-none": warning("Nobody is asked for anything."),
     "stack-line": warning("A line that libpam cannot read stays in the stack and fails."),
     "stack-opens": error("A denial, Ctrl-C or a stopped daemon would let people in."),
@@ -94,6 +95,7 @@ DAEMON = {
     "configuration-folder": warning("Other users can see which files the configuration has."),
     "service-unnamed": error("The daemon denies every login of a service that it does not know."),
     "service-unused": warning("The daemon expects logins that never ask it."),
+    "service-opens": warning("While the provider cannot be reached people get in unasked."),
     "peer-uids": warning("Users beside root may ask the daemon for logins; this is for tests."),
     "login-timeout": warning("The module gives up first, so an approval in the last seconds is lost."),
     "socket-missing": error("While no daemon listens every login is denied."),

@@ -87,6 +87,10 @@ def check_services(seen: Survey, config: Path, pam: PamSettings) -> Iterator[Fin
     for service in unused:
         hint = f"load the module in the stack of {service}, or remove it from pam.services"
         yield found("service-unused", config, f"no stack of {service} loads the module", hint)
+    for service, rules in sorted(pam.services.items()):
+        if rules.fails_open and service in seen.ways:
+            hint = "if_unreachable: deny, and a way without the provider: docs/offline.md"
+            yield found("service-opens", config, f"pam.services.{service}.if_unreachable is accept", hint)
     if seen.ways and not unnamed:
         yield fine("service-unnamed", config, f"knows {', '.join(sorted(seen.ways))}")
 

@@ -32,6 +32,7 @@ HELPERS = {
 OUR_CODES = (
     Code.SUCCESS,
     Code.SERVICE_ERR,
+    Code.BUF_ERR,
     Code.AUTH_ERR,
     Code.AUTHINFO_UNAVAIL,
     Code.USER_UNKNOWN,

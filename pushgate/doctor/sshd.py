@@ -55,7 +55,9 @@ def check_login(sshd: Sshd, ways: Ways) -> Iterator[Finding]:
         hint = "PermitRootLogin no"
         yield found("sshd-root", sshd.where("permitrootlogin"), f"PermitRootLogin is yes{who}", hint)
     else:
-        yield fine("sshd-root", sshd.where("permitrootlogin"), f"PermitRootLogin is {sshd.get('permitrootlogin')}{who}")
+        value = sshd.get("permitrootlogin")
+        # OpenSSH 7.0 and later: any value but yes keeps root from keyboard-interactive.
+        yield fine("sshd-root", sshd.where("permitrootlogin"), f"PermitRootLogin {value} bars root from approvals{who}")
 
 
 def check_methods(sshd: Sshd, who: str, where: str) -> Iterator[Finding]:

@@ -77,6 +77,9 @@ def ask_sshd(machine: Machine, user: str | None = None, address: str = "192.0.2.
     """
     arguments = ["sshd", "-T", "-f", str(machine.at(machine.sshd_config))]
     if user is not None:
+        # A comma would begin another criterion.
+        if "," in user + address:
+            raise PushgateError(f"sshd cannot be asked about {user} from {address}", "give a name and an address")
         arguments += ["-C", f"user={user},host={address},addr={address},laddr=127.0.0.1,lport=22"]
     output = machine.run(arguments)
     if output is None:

@@ -29,6 +29,7 @@ WHAT = {
     Code.MAXTRIES: "too many tries",
     Code.USER_UNKNOWN: "an unknown name",
     Code.CONV_ERR: "a client that shows no text",
+    Code.BUF_ERR: "a lack of memory",
 }
 
 
@@ -36,7 +37,8 @@ def check_stacks(seen: Survey, machine: Machine) -> Iterator[Finding]:
     """Check every stack that loads pushgate, and where it may not stand."""
     for service, fault in seen.unreadable.items():
         hint = f"the stack of {service} needs it: put it right"
-        yield located("stack-unreadable", PushgateError(fault, hint))
+        identity = "stack-unreadable" if service in TRIED else "stack-unread"
+        yield located(identity, PushgateError(fault, hint))
     if not seen.ways:
         yield found("stack-none", machine.pam_folders[0], "no service asks for an approval", "docs/pam.md has stacks")
     for rule in seen.ours:

@@ -14,9 +14,10 @@ import pytest
 from pushgate.doctor.codes import Code
 from pushgate.doctor.ways import Ways
 from tests.support.doctor import stack
-from tests.support.gate import PUSHGATE, Gate
+from tests.support.gate import PUSHGATE, Gate, write_private
 from tests.support.libpam import authenticate
-from tests.support.pam import PAM_FOLDER, built_module
+from tests.support.own_etc import OwnEtc
+from tests.support.pam import PAM_FOLDER, PamDaemon, approve, built_module
 from tests.support.ssh import make_key
 
 pytestmark = pytest.mark.system
@@ -144,6 +145,26 @@ def test_a_host_without_its_daemon(host: Host) -> None:
     assert host.errors() == ["control-socket", "socket-missing", "status"]
     (host.folder / "authority" / "api.key").chmod(0o644)
     assert host.errors() == ["configuration-files", "control-socket", "socket-missing", "status"]
+
+
+@pytest.mark.root
+def test_what_install_writes_pleases_the_doctor() -> None:
+    """An administrator who ran `pushgate pam install` for sshd, sudo and su has no errors."""
+    with OwnEtc() as machine, PamDaemon(machine.socket, approve()):
+        for kind in ("pam.d", "sudoers.d"):
+            for path in machine.inside(Path("/etc", kind)).glob("pushgate-test-*"):
+                path.unlink()
+        write_private(machine.folder / "key", b"k" * 64)
+        write_private(machine.folder / "id", b"d" * 40)
+        for service in ("sshd", "sudo", "su"):
+            done = machine.pam("install", service)
+            assert done.returncode == 0, done.stderr
+        looked = machine.run(PUSHGATE, "doctor", "pam", "--json", "--config", machine.config)
+        found = json.loads(looked.stdout)
+        assert [finding for finding in found["findings"] if finding["level"] == "error"] == []
+        assert looked.returncode == 0
+        asked = {finding["where"].partition(":")[0] for finding in found["findings"] if finding["id"] == "stack-opens"}
+        assert asked == {f"/etc/pam.d/{service}" for service in ("sshd", "sudo", "sudo-i", "su")}
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,11 @@ def test_services_that_do_not_match(private_folder: Path) -> None:
     assert wrong(check(private_folder, PAM, stacks={"sshd": "", "su": line})) == ["service-unnamed", "service-unused"]
 
 
+def test_a_service_that_fails_open(private_folder: Path) -> None:
+    """A service that lets people in while the provider cannot be reached is worth a warning."""
+    assert wrong(check(private_folder, PAM.replace("{{}}", "{{if_unreachable: accept}}"))) == ["service-opens"]
+
+
 def test_another_socket(private_folder: Path) -> None:
     """A stack that asks at another socket is an error."""
     assert wrong(check(private_folder, PAM, stacks={"sshd": PG})) == ["socket-path"]

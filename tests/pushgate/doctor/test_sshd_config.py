@@ -71,6 +71,13 @@ def test_asking(tmp_path: Path) -> None:
     assert Sshd(values(pamservicename="ssh-inner")).service == "ssh-inner"
 
 
+@pytest.mark.parametrize(("user", "address"), [("ann,user=root", "192.0.2.1"), ("ann", "192.0.2.1,user=root")])
+def test_a_name_that_would_ask_something_else(tmp_path: Path, user: str, address: str) -> None:
+    """A name or address with a comma is refused, as sshd would read more than one thing."""
+    with pytest.raises(PushgateError, match="cannot be asked"):
+        ask_sshd(machine(tmp_path, says={"sshd -T": Output(0, DEFAULTS)}), user, address)
+
+
 def test_no_sshd(tmp_path: Path) -> None:
     """A machine without sshd has nothing to ask."""
     assert ask_sshd(machine(tmp_path)) is None

@@ -75,6 +75,7 @@ def test_a_machine_without_pushgate(private_folder: Path) -> None:
         ({"cron": COMMON_AUTH + PG}, ["stack-jobs"]),
         ({"vsftpd": COMMON_AUTH + PG}, ["stack-untried"]),
         ({"sshd": PG, "su": "@include nowhere"}, ["stack-unreadable"]),
+        ({"sshd": PG, "ftp": "@include nowhere"}, ["stack-unread"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong(private_folder: Path, stacks: dict[str, str], expected: list[str]) -> None:

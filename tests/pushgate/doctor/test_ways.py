@@ -7,9 +7,18 @@ import pytest
 from pushgate.doctor.codes import Code
 from pushgate.doctor.ways import Ways
 from tests.support.doctor import COMMON_AUTH, PASSWORD_AUTH, PG, stack
+from tests.support.project import ROOT
 
 REFUSALS = {
-    *(Code.ABORT, Code.AUTHINFO_UNAVAIL, Code.AUTH_ERR, Code.CONV_ERR, Code.MAXTRIES, Code.MODULE_UNKNOWN),
+    *(
+        Code.ABORT,
+        Code.AUTHINFO_UNAVAIL,
+        Code.AUTH_ERR,
+        Code.BUF_ERR,
+        Code.CONV_ERR,
+        Code.MAXTRIES,
+        Code.MODULE_UNKNOWN,
+    ),
     *(Code.SERVICE_ERR, Code.USER_UNKNOWN),
 }
 
@@ -76,6 +85,15 @@ def test_never_called(tmp_path: Path) -> None:
     """A module behind the end of the stack is never called, and one that nobody can pass lets nobody in."""
     assert not ways(tmp_path, f"auth sufficient pam_permit.so\n{PG}").reached()
     assert not ways(tmp_path, f"{PG}\nauth required pam_deny.so").approved()
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "config" / "pam.d").iterdir()), ids=lambda recipe: recipe.name)
+def test_the_shipped_stacks_hold(tmp_path: Path, recipe: Path) -> None:
+    """An administrator who installs a shipped stack lets nobody in unasked but root by way of pam_rootok."""
+    found = ways(tmp_path, recipe.read_text(), common_auth=COMMON_AUTH)
+    assert (found.opening(), found.ignoring(), found.asked_wrong(), found.asked_early()) == ([], None, None, False)
+    assert {walk.skipper.name for walk in found.skipping() if walk.skipper} <= {"pam_rootok"}
+    assert found.approved()
 
 
 def test_the_rhel_traps(tmp_path: Path) -> None:
