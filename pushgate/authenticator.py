@@ -148,8 +148,8 @@ class Authenticator:
         if isinstance(typed, Reason):
             return Verdict(typed)
         factor = typed.factor or Push()
-        # Without any feature nobody can be asked now: what stands in has to bind the place, too.
-        draws = "number" in features or (rule.number == "required" and not features)
+        # Where something stands in, an outage must not end here: the provider, or what stands in, binds the place.
+        draws = "number" in features or (rule.number == "required" and rule.has_fallback)
         if factor == Push() and conversation.shows_at_once and draws:
             factor = Push(draw_number=True)
         if rule.number == "required" and not binds_place(factor):

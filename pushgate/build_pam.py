@@ -40,6 +40,7 @@ def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
             name,
             Rule(
                 accept_if_unreachable=service.fails_open,
+                has_fallback=bool(service.fallback),
                 exempt_users=frozenset(service.exempt_users),
                 exempt_groups=frozenset(service.exempt_groups),
                 number=service.number,

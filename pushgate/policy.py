@@ -28,6 +28,8 @@ class Rule:
 
     accept_if_unreachable: bool = False
     """Let people in while the provider cannot be reached; each use stands in the audit."""
+    has_fallback: bool = False
+    """Something stands in while the provider cannot be reached."""
     exempt_users: frozenset[str] = frozenset()
     """Who needs no second factor; each use stands in the audit."""
     exempt_groups: frozenset[str] = frozenset()

@@ -55,15 +55,16 @@ class Question:
         """Check a code that was typed meanwhile."""
         if not code.value.isascii():
             return Failed(FailureKind.BAD_CODE, asked=True)
-        if not (self.login.known and self.login.permitted):
-            # Nobody's codes open this account. Asked for a name that nobody has, so that the answer takes as long.
-            nobody = replace(self.login, user=f"nobody-{secrets.token_hex(8)}", factor=Code(code))
-            await self.provider.begin(nobody, deadline)
-            return Failed(FailureKind.BAD_CODE, asked=True)
-        if self.handle is None:
-            outcome = await self.provider.begin(replace(self.login, factor=Code(code)), deadline)
-        else:
+        outcome: Outcome
+        stranger = not (self.login.known and self.login.permitted)
+        if self.handle is not None:
             outcome = await self.provider.submit(self.handle, code.value.decode("ascii"), deadline)
+        else:
+            # Nobody's codes open a barred account. Asked for a name that nobody has, so that the answer takes as long.
+            user = f"nobody-{secrets.token_hex(8)}" if stranger else self.login.user
+            outcome = await self.provider.begin(replace(self.login, user=user, factor=Code(code)), deadline)
+        if stranger:
+            return outcome if isinstance(outcome, Failed) else Failed(FailureKind.BAD_CODE, asked=True)
         return replace(outcome, device=TYPED_CODE) if isinstance(outcome, Approved) else outcome
 
     async def withdraw(self) -> None:

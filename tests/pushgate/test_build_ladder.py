@@ -58,7 +58,8 @@ async def test_each_service_has_its_rungs_in_order(private_folder: Path) -> None
         assert ladder.rungs["second_provider"] is not ladder.first
         rules = parts.authenticator.policy.rules
         assert {name for name, rule in rules.items() if rule.accept_if_unreachable} == {"su"}
-        assert rules["login"] == Rule()
+        assert {name for name, rule in rules.items() if rule.has_fallback} == {"sshd", "sudo", "su"}
+        assert rules["login"] == Rule(number="optional")
         ladder.steps["break_glass"] += 2
         assert status_of(parts)["ladder"] == {"stepped_down_to": {"break_glass": 2}}
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 from pushgate.authenticator import Authenticator
 from pushgate.clock import FakeClock
 from pushgate.decision import Decision, Reason
-from pushgate.login import Login
+from pushgate.login import Login, Push
 from pushgate.offline.checking import Ruling
 from pushgate.offline.spelling import Kind
 from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, Outcome
@@ -218,6 +218,24 @@ async def test_a_code_that_the_provider_finds_right_lets_no_stranger_in(gate: La
     conversation = RecordingConversation(0, ["123456"] * 3, can_ask=True)
     decision = await gate.authenticator.authenticate(make_login(service="plain", known=False), conversation)
     assert (decision.accept, decision.reason, len(conversation.asked)) == (False, Reason.BAD_CODE, 3)
+
+
+async def test_a_number_that_is_required_does_not_bar_the_way_down(gate: Ladder) -> None:
+    """A service that requires a number offers a code in an outage, and never a plain push to a provider without."""
+    [code] = gate.store.codes()
+    rules = {"sshd": Rule(number="required", has_fallback=True), "plain": Rule(number="required")}
+    gate.authenticator.policy = Policy(rules)
+
+    async def log_in(service: str, *typed: str) -> Decision:
+        shown = RecordingConversation(typed=[*typed], shows_at_once=True)
+        return await gate.authenticator.authenticate(make_login(service=service), shown)
+
+    numberless = Failed(FailureKind.DOWNGRADED, asked=False)
+    gate.provider.begin_with = lambda login: numberless if login.factor == Push(draw_number=True) else Approved()
+    assert (await log_in("sshd")).reason is Reason.DOWNGRADED
+    gate.provider.down = DOWN
+    assert (await log_in("sshd", code)).factor == "break_glass"
+    assert (await log_in("plain", code)).reason is Reason.NUMBER_NEEDED
 
 
 async def test_offline_prompts_cost_no_pushes(gate: Ladder) -> None:

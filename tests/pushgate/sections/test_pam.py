@@ -35,6 +35,7 @@ def test_a_service_without_keys_needs_no_braces(private_folder: Path) -> None:
     [
         ("[offline_totp, offline_totp]", "names the same twice"),
         ("[offline_totp, second_provider]", "must begin with second_provider"),
+        ("[break_glass], prompt: silent", "codes need a place to be typed"),
         ("[third_provider]", "should be 'second_provider', 'offline_totp' or 'break_glass'"),
     ],
 )
