@@ -23,7 +23,7 @@ MATCHED = frozenset(
 def check_sshd(seen: Survey, machine: Machine, users: Sequence[str], address: str) -> Iterator[Finding]:
     """Check sshd for everybody, and for the users that are named."""
     sshd: Sshd | None = None
-    for user in (None, *users):
+    for user in (None, *users) if seen.ways else ():
         try:
             sshd = ask_sshd(machine, user, address)
         except PushgateError as fault:

@@ -52,6 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert sudoers.values("lecture") == [False]
 
 
+@pytest.mark.root  # sudo reads no folder that is not root's
 def test_rules_of_a_drop_in(tmp_path: Path) -> None:
     """A cloud image's own file in sudoers.d is read as sudo reads it, and its line is named."""
     cloud = "# made by the cloud\nadmin ALL=(ALL) NOPASSWD:ALL\n"
