@@ -20,7 +20,7 @@ int64_t now_ms(void) {
 
 /* The peer of a connected TCP socket, written as sshd writes PAM_RHOST; NULL for any other descriptor. */
 static const char *tcp_peer(int fd, char *text, socklen_t size) {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t peer_size = sizeof(peer), type_size = sizeof(int);
     int type;
 

@@ -143,6 +143,18 @@ def test_closed_terminal(daemon: PamDaemon, host: Driver, parts: ExitStack) -> N
     assert daemon.wait_for_cancellation(1).reason == "client cancelled: terminal gone"
 
 
+def test_terminal_that_stays(private_folder: Path, host: Driver, parts: ExitStack) -> None:
+    """A host in a terminal that stays open gets its answer, and has no descriptor more than before."""
+    allowed = frozenset({os.geteuid()})
+    parts.enter_context(PamDaemon(private_folder / "pam.sock", approve(0.2), allowed_peer_uids=allowed))
+    program, *arguments = host.command()
+    terminal = pexpect.spawn(program, arguments, timeout=5, encoding="utf-8")
+    parts.callback(terminal.close, force=True)
+    assert "\r\n0:1 " in terminal.read()
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
 @pytest.fixture
 def sockets(parts: ExitStack) -> "Connections":
     """Connections that a host inherits."""
