@@ -26,9 +26,12 @@ class Seen:
     def __init__(self, clock: FakeClock) -> None:
         self.clock, self.begun = clock, clock.now()
         self.events: dict[str, deque[tuple[float, list[str]]]] = {}
+        self.history: list[tuple[str, list[str]]] = []
+        """All of it in order, also what the script has named."""
 
     def note(self, actor: str, *words: str) -> None:
         """Note what an actor sees now."""
+        self.history.append((actor, list(words)))
         self.events.setdefault(actor, deque()).append((round(self.clock.now() - self.begun, 3), list(words)))
 
     def expect(self, second: float, actor: str, words: list[str]) -> None:
