@@ -8,6 +8,8 @@ from pushgate.errors import PushgateError
 SERVICES = ("sshd", "sudo", "su")
 FOLDERS = (Path(__file__).parent / "stacks", Path(__file__).parents[2] / "config" / "pam.d")
 """Where the stacks are in an installed package, and in the source tree."""
+GOES_WITH = {"sudo-i": "sudo", "su-l": "su"}
+"""Services that are changed together with another one."""
 COMMON_AUTH = "@include common-auth"
 PACKAGED_MODULE = "/usr/lib/pushgate/pam_pushgate.so"
 
@@ -52,7 +54,7 @@ def choose(service: str, *, factor: str = "key", without_password: bool = False)
     Raises:
         PushgateError: pushgate is not put in front of that service.
     """
-    check_service(service)
+    service = the_service(service)
     if without_password and service != "sudo":
         raise PushgateError("--without-password is for sudo alone", "for sshd there is --factor key")
     if service == "sshd":
@@ -60,15 +62,17 @@ def choose(service: str, *, factor: str = "key", without_password: bool = False)
     return read_recipe("sudo-push" if without_password else service)
 
 
-def check_service(service: str) -> None:
-    """Refuse what pushgate must not stand in front of.
+def the_service(name: str) -> str:
+    """Name the service to which a name belongs, and refuse what pushgate must not stand in front of.
 
     Raises:
         PushgateError: with the reason.
     """
+    service = GOES_WITH.get(name, name)
     if service not in SERVICES:
         reason = NEVER.get(service, "it is not one of the tested stacks")
         raise PushgateError(f"{service}: not installed there, because {reason}", f"choose {', '.join(SERVICES)}")
+    return service
 
 
 def read_recipe(name: str) -> Recipe:

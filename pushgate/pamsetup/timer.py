@@ -18,6 +18,8 @@ from pushgate.pamsetup.programs import run
 from pushgate.pamsetup.trial import Trial
 
 STEP = 1.0
+RESTART_UNIT = "pushgate-pam-trial.service"
+"""Undoes a trial at the start of the machine; without a trial it does nothing."""
 
 
 def arm(begun: Trial, seconds: float) -> None:
@@ -33,6 +35,8 @@ def arm(begun: Trial, seconds: float) -> None:
         # logind may end everything that a login has started when that login ends: systemd itself has to run it.
         unit = ["--collect", "--quiet", f"--unit=pushgate-pam-trial-{begun.ident}"]
         when = [f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=1s"]
+        # After a restart that timer is gone. A machine without our unit relies on the next `pushgate pam`.
+        run([places.systemctl, "enable", "--quiet", RESTART_UNIT])
         command: list[str | Path] = [places.systemd_run, *unit, *when, "--", *program, "now", *target]
     else:
         command = [*program, "detach", *target]

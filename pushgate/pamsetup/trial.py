@@ -3,16 +3,18 @@
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pushgate.clock import SystemClock
 from pushgate.errors import PushgateError
 from pushgate.pamsetup import atomic, edit, setup
 from pushgate.pamsetup.atomic import Content
 from pushgate.pamsetup.boot import Moment
-from pushgate.pamsetup.changes import Change
+from pushgate.pamsetup.changes import Change, back_up
 from pushgate.pamsetup.places import Places
 from pushgate.pamsetup.session import LoginSession, NoProcess, login_session, started_by
 
@@ -148,8 +150,10 @@ def undo(change: Change, places: Places) -> bool:
         try:
             after = current.with_text(edit.remove(current.text, change.path))
         except PushgateError:
-            # Somebody has torn our marks apart: a way in matters more than that edit, of which there is a copy.
+            # Somebody has torn our marks apart: a way in matters more than that edit, of which a copy is kept.
             after = change.before
+            with suppress(OSError):
+                back_up(Change(change.path, current, after), places.backups, SystemClock().wall())
         Change(change.path, current, after).make()
         return after != current
     back.make()

@@ -14,7 +14,7 @@ from pushgate.pamsetup.boot import Moment
 from pushgate.pamsetup.changes import Change, diffs
 from pushgate.pamsetup.lock import locked
 from pushgate.pamsetup.places import Places
-from pushgate.pamsetup.recipes import Recipe, check_service, choose
+from pushgate.pamsetup.recipes import Recipe, choose, the_service
 from pushgate.pamsetup.trial import Trial
 from pushgate.sections.pam import PamSettings
 from pushgate.settings import load_settings
@@ -124,7 +124,7 @@ def remove(places: Places, service: str) -> tuple[list[str], list[str]]:
     Raises:
         PushgateError: it failed, and everything is as it was.
     """
-    check_service(service)
+    service = the_service(service)
     with locked(places):
         under_way = trials.load(places.trial, places.owner)
         if under_way is not None and under_way.service == service:

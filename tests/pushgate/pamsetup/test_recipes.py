@@ -62,3 +62,10 @@ def test_only_sudo_can_do_without_the_password() -> None:
     """Su without a password would let everybody try to become anybody: refused."""
     with pytest.raises(PushgateError, match="sudo alone"):
         choose("su", without_password=True)
+
+
+@pytest.mark.parametrize(("name", "service"), [("sudo-i", "sudo"), ("su-l", "su")])
+def test_a_login_shell_goes_with_its_service(name: str, service: str) -> None:
+    """Who names sudo -i or su - by its own service gets sudo or su, which is both."""
+    assert choose(name).service == service
+    assert name in choose(name).callers

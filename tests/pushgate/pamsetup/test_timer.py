@@ -132,8 +132,11 @@ def with_systemd(places: Places, folder: Path, status: int) -> Places:
     (folder / "systemd").mkdir()
     program = folder / "systemd-run"
     program.write_text(SYSTEMD_RUN.format(folder=folder, status=status))
-    program.chmod(0o755)
-    return replace(places, systemd=folder / "systemd", systemd_run=program)
+    systemctl = folder / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" > {folder}/enabled\nexit 1\n')
+    for each in (program, systemctl):
+        each.chmod(0o755)
+    return replace(places, systemd=folder / "systemd", systemd_run=program, systemctl=systemctl)
 
 
 def test_where_systemd_runs_it_keeps_the_timer(places: Places, private_folder: Path) -> None:
@@ -141,6 +144,7 @@ def test_where_systemd_runs_it_keeps_the_timer(places: Places, private_folder: P
     begun = begin(with_systemd(places, private_folder, 0), boot.now(), 120.0)
     timer.arm(begun, 120.0)
     arguments = (private_folder / "arguments").read_text().splitlines()
+    assert (private_folder / "enabled").read_text() == "enable --quiet pushgate-pam-trial.service\n"
     assert {"--on-active=120s", f"--unit=pushgate-pam-trial-{begun.ident}"} <= set(arguments)
     assert arguments[-6:] == ["-I", "-m", "pushgate.pamsetup.timer", "now", str(places.trial), begun.ident]
 

@@ -160,13 +160,15 @@ def test_other_edits_survive_the_roll_back(places: Places) -> None:
 
 
 def test_torn_marks_do_not_keep_a_trial_in_place(places: Places) -> None:
-    """If our marks were torn apart, the file of before comes back as a whole: a way in matters more."""
+    """If our marks were torn apart, the file of before comes back as a whole, and a copy is kept of what was there."""
     before = contents(places)
     begun = begin(places, "sudo")
     path = places.pam_folder / "sudo"
-    path.write_text(path.read_text().replace("# END pushgate\n", ""))
+    path.write_text(path.read_text().replace("# END pushgate\n", "# edited\n"))
+    torn = path.read_bytes()
     trial.roll_back(begun)
     assert contents(places) == before
+    assert torn in [copy.read_bytes() for copy in places.backups.glob("sudo.*")]
 
 
 def test_a_deleted_file_comes_back(places: Places) -> None:
