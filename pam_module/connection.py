@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import socket
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -51,6 +50,7 @@ LOOKUP_SECONDS = 5.0
 MARGIN_SECONDS = 5.0
 """How much earlier than the module the daemon must be done."""
 READ_SIZE = 4096
+CLOSED = "client closed the connection"
 
 
 class PeerGone(Exception):  # noqa: N818 - what ends a login that nobody waits for
@@ -100,7 +100,7 @@ class PamConnection:
         self.connection, self.desk, self.clock, self.services = connection, desk, desk.clock, services
         self.accepted_at, self.timeout = desk.clock.now(), timeout
         self.frames = FrameReader(FROM_MODULE)
-        self.unread: deque[Frame] = deque()
+        self.unread: list[Frame] = []
 
     async def serve(self, peer_pid: int) -> None:
         """Answer the module, unless it goes away first."""
@@ -174,21 +174,28 @@ class PamConnection:
             ends=self.reply_by(request),
             may_know=found.may_know,
         )
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
         deciding = asyncio.create_task(self.ask_core(found, conversation))
-        listening = asyncio.create_task(self.listen(conversation))
+        # No task of its own for listening: a login that waits for a person would keep it, and what it needs, for long.
+        loop.add_reader(self.connection, self.hear, conversation, over)
         try:
-            await asyncio.wait({deciding, listening}, return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done():
+            if self.unread:
+                self.hear(conversation, over)
+            both: list[asyncio.Future[Any]] = [deciding, over]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not over.done():
                 self.send_decision(deciding, conversation, found, request.id)
                 return
             # Whatever the core says from here on is not used: nobody could receive it.
-            await end(deciding, str(listening.exception()))
-            listening.result()
+            await end(deciding, str(over.exception()))
+            over.result()
         except asyncio.CancelledError:
             await end(deciding, "the daemon stops")
             raise
         finally:
-            await end(listening, "decided")
+            loop.remove_reader(self.connection)
+            await end(over, "decided")
 
     async def ask_core(self, found: Identified, conversation: PamConversation) -> Decision:
         """Get the decision; one that is made while a prompt is open waits until that is answered."""
@@ -197,38 +204,58 @@ class PamConnection:
         await conversation.settled()
         return decision
 
-    async def listen(self, conversation: PamConversation) -> None:
-        """Hand over answers until the module goes away; ends only by an exception."""
-        while True:
-            frame = await self.next_frame()
-            if frame.type == ANSWER:
-                try:
-                    conversation.answer(frame.payload)
-                except RefusedBySshdError:
-                    raise RefusedBySshd("sshd refuses this user whatever we say") from None
-            elif frame.type == CANCEL:
-                reason = frame.payload.decode("ascii", "replace")
-                raise PeerGone(f"client cancelled: {reason if reason in CANCEL_REASONS else 'unknown reason'}")
-            else:
-                raise BadMessageError("second_request")
+    def hear(self, conversation: PamConversation, over: "asyncio.Future[None]") -> None:
+        """Take what the module says while the core decides; when it goes away, ``over`` gets the reason."""
+        try:
+            frames = self.unread or self.cut(self.connection.recv(READ_SIZE))
+            self.unread = []
+            for frame in frames:
+                self.take(frame, conversation)
+        except (BlockingIOError, InterruptedError):
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is heard, and the login ends
+            asyncio.get_running_loop().remove_reader(self.connection)
+            over.set_exception(PeerGone(CLOSED) if isinstance(error, OSError) else error)
 
-    async def next_frame(self) -> Frame:
-        """Wait for a frame.
+    def take(self, frame: Frame, conversation: PamConversation) -> None:
+        """Hand over an answer.
 
         Raises:
-            PeerGone: the connection ended, also inside a frame.
-            BadMessageError: what came is none.
+            PeerGone: the module goes away.
+            BadMessageError: this is neither an answer nor a farewell.
         """
+        if frame.type == ANSWER:
+            try:
+                conversation.answer(frame.payload)
+            except RefusedBySshdError:
+                raise RefusedBySshd("sshd refuses this user whatever we say") from None
+        elif frame.type == CANCEL:
+            reason = frame.payload.decode("ascii", "replace")
+            raise PeerGone(f"client cancelled: {reason if reason in CANCEL_REASONS else 'unknown reason'}")
+        else:
+            raise BadMessageError("second_request")
+
+    async def next_frame(self) -> Frame:
+        """Wait for a frame; raises what ``cut`` raises."""
         loop = asyncio.get_running_loop()
         while not self.unread:
             try:
                 data = await loop.sock_recv(self.connection, READ_SIZE)
             except OSError:
                 data = b""
-            if not data:
-                raise PeerGone("client closed the connection")
-            self.unread.extend(self.frames.feed(data))
-        return self.unread.popleft()
+            self.unread = self.cut(data)
+        return self.unread.pop(0)
+
+    def cut(self, data: bytes) -> list[Frame]:
+        """Cut what was received into frames.
+
+        Raises:
+            PeerGone: nothing was: the connection has ended.
+            BadMessageError: it is none.
+        """
+        if not data:
+            raise PeerGone(CLOSED)
+        return self.frames.feed(data)
 
     def send_decision(
         self, deciding: "asyncio.Task[Decision]", conversation: PamConversation, found: Identified, request_id: str
@@ -266,8 +293,8 @@ class PamConnection:
         return self.accepted_at + seconds
 
 
-async def end(task: asyncio.Task[Any], reason: str) -> None:
-    """Cancel a task, wait until it has ended, and drop its result."""
+async def end(task: asyncio.Future[Any], reason: str) -> None:
+    """Cancel a task or future, wait until it has ended, and drop its result."""
     task.cancel(reason)
     await finish(task)
     if not task.cancelled():

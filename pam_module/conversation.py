@@ -44,8 +44,8 @@ class PamConversation(Conversation):
         """When the prompt is due; None: there is none, or the person has answered it."""
         self.frames_left, self.prompts_left = MAX_FRAMES - 1, MAX_PROMPTS
         self.prompt: asyncio.Future[str] | None = None
-        self.no_prompt = asyncio.Event()
-        self.no_prompt.set()
+        self.answered: asyncio.Future[None] | None = None
+        """Made when somebody waits for the end of an open prompt."""
 
     @property
     @override
@@ -94,7 +94,6 @@ class PamConversation(Conversation):
         self.prompts_left -= 1
         self.frames_left -= 1
         self.prompt = asyncio.get_running_loop().create_future()
-        self.no_prompt.clear()
         self.send(encode_text(PROMPT_SHOWN if echo else PROMPT_HIDDEN, f"{prompt}: "))
         return await self.prompt
 
@@ -116,11 +115,14 @@ class PamConversation(Conversation):
         if not self.prompt.done():
             self.prompt.set_result(payload.decode("utf-8", "replace"))
         self.prompt = None
-        self.no_prompt.set()
+        if self.answered and not self.answered.done():
+            self.answered.set_result(None)
 
     async def settled(self) -> None:
         """Wait until no prompt is open: the module reads no result before it has sent its answer."""
-        await self.no_prompt.wait()
+        if self.prompt:
+            self.answered = asyncio.get_running_loop().create_future()
+            await self.answered
 
 
 def is_sshds_own(answer: bytes) -> bool:

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 
-async def finish(task: asyncio.Task[Any]) -> None:
-    """Wait until a task has ended, whatever its result, even if we are cancelled meanwhile.
+async def finish(task: asyncio.Future[Any]) -> None:
+    """Wait until a task or future has ended, whatever its result, even if we are cancelled meanwhile.
 
     The caller is about to re-raise its own cancellation, so swallowing further ones here loses nothing.
     """

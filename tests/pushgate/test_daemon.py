@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+from asyncio import sslproto
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,13 +90,16 @@ async def test_a_lost_exception_is_reported_without_its_text() -> None:
     assert "hunter2" not in str(logs)
 
 
-def test_the_collector_leaves_the_start_alone() -> None:
+def test_the_collector_leaves_the_start_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that has started looks at what its logins make, and not again and again at all of its modules."""
+    monkeypatch.setattr(sslproto.SSLProtocol, "max_size", 256 * 1024)
     before = gc.get_threshold()
     try:
         settle_memory()
         assert gc.get_freeze_count() > 10_000
         assert gc.get_threshold() == (50_000, 20, 100)
+        # Each login that waits for a provider holds a TLS connection: that must not hold a quarter of a megabyte.
+        assert sslproto.SSLProtocol.max_size == 16 * 1024
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
