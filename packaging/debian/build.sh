@@ -103,6 +103,9 @@ install_files() {
   ln -s "../lib/pushgate/bin/pushgate" "$root/usr/bin/pushgate"
   install -m 0600 "$source/config/pushgate.yaml" "$root/etc/pushgate/pushgate.yaml"
   install -D -m 0644 -t "$root/lib/systemd/system" "$source"/packaging/systemd/*
+  # The one unit that is on: it does nothing but undo a trial that a restart has cut off (pushgate pam try).
+  install -d "$root/lib/systemd/system/multi-user.target.wants"
+  ln -s ../pushgate-pam-trial.service "$root/lib/systemd/system/multi-user.target.wants/"
   # For sshd alone, under pam_python.
   [ ! -e "$source/pam_module/hook.py" ] || install -m 0644 "$source/pam_module/hook.py" "$root$home/hook.py"
   for stack in "$source"/config/pam.d/*; do

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support import netns
@@ -33,6 +33,7 @@ class System:
     init: int
     """The pid of its first process, as seen from outside."""
     folder: Path
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     @property
     def changes(self) -> Path:
@@ -47,6 +48,13 @@ class System:
         """Return the command line that runs a program inside."""
         enter = ("nsenter", f"--target={self.init}", "--mount", "--pid", "--cgroup")
         return self.network.command(*enter, "chroot", str(self.folder / "root"), "env", "-i", *VARIABLES, *argv)
+
+    def start(self, *argv: str) -> "subprocess.Popen[str]":
+        """Start a program inside, which ends with the system at the latest; what it says goes into one text."""
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        process = subprocess.Popen(self.command(*argv), stdin=nothing, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        self.started.append(process)
+        return process
 
     def try_to_run(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a program inside to its end; what it says goes into one text."""
@@ -131,11 +139,16 @@ def booted(folder: Path, layers: Sequence[Path], *, keep: bool = False) -> Itera
         log = folder.with_name(f"{folder.name}.log")
         with log.open("wb") as output:
             process = subprocess.Popen(network.command(*enter, *boot), stdout=output, stderr=output, cwd="/")
+        started: list[subprocess.Popen[str]] = []
         try:
-            yield up(network, process, folder, log)
+            system = up(network, process, folder, log)
+            started = system.started
+            yield system
         finally:
             process.kill()
             process.wait()
+            for program in started:
+                program.communicate()
 
 
 def up(network: netns.Machine, process: "subprocess.Popen[bytes]", folder: Path, log: Path) -> System:

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 import pytest
+import yaml
 
 from pushgate.cli.device_api import Answer, TerminalDevice
 from pushgate.errors import PushgateError
@@ -20,7 +21,12 @@ pytestmark = [pytest.mark.system, pytest.mark.root, pytest.mark.limit(400)]
 
 PAGE = "http://localhost:8080"
 MODULE = "auth required /usr/lib/pushgate/pam_pushgate.so"
-STACK = "/etc/pam.d/sshd"
+AUTHORITY = """\
+authority:
+  folder: /var/lib/pushgate/authority
+  socket: /run/pushgate-authority/authority.sock
+  organization: Example
+"""
 # Path: owner, mode.
 PLACES = {
     "/etc/pushgate": "root:pushgate-authority 750",
@@ -54,13 +60,7 @@ class Gate:
 
     def login(self) -> "subprocess.Popen[str]":
         """Start a login of alice's."""
-        return subprocess.Popen(
-            self.system.command("pamtester", "sshd", "alice", "authenticate"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return self.system.start("pamtester", "sshd", "alice", "authenticate")
 
     def answer(self, decision: Answer) -> str:
         """Log alice in, answer on her device, and return what PAM says in the end."""
@@ -73,20 +73,18 @@ class Gate:
         question = self.system.network.call(wait_for_question, self.device)
         self.system.network.call(self.device.decide, question, decision)
 
-    def pid(self) -> str:
-        """Tell the daemon's process."""
-        return self.system.run("systemctl", "show", "--property=MainPID", "--value", "pushgate").strip()
+    def pid(self, unit: str = "pushgate") -> str:
+        """Tell a unit's process."""
+        return self.system.run("systemctl", "show", "--property=MainPID", "--value", unit).strip()
 
 
 def gate_on(system: System, *units: str) -> Gate:
-    """Do what an administrator does after the installation: a secret, the unit, a person, a line in the stack."""
+    """Do what an administrator does after the installation: a secret, the unit, a person, the stack."""
     write_private(system.path("/etc/pushgate/vpn.secret"), b"a-secret-of-32-letters-or-more-yes\n")
     system.run("useradd", "--create-home", "alice")
     system.run("systemctl", "enable", "--now", *units, "pushgate.service")
     gate = Gate(system, enroll(system))
-    stack = system.path(STACK)
-    stack.write_text(stack.read_text().replace("@include common-auth", MODULE))
-    assert MODULE in stack.read_text()
+    system.run("pushgate", "pam", "install", "sshd")
     return gate
 
 
@@ -182,6 +180,32 @@ def test_an_upgrade_withdraws_what_is_pending_and_goes_on(system: System) -> Non
     assert ACCEPTED in gate.answer("approved")
 
 
+def test_the_authority_runs_in_a_unit_of_its_own(system: System) -> None:
+    """An administrator who runs both units has an authority without privileges, and an upgrade exchanges both."""
+    system.path("/etc/pushgate/authority.yaml").write_text(AUTHORITY)
+    config = system.path("/etc/pushgate/pushgate.yaml")
+    daemon = {key: value for key, value in yaml.safe_load(config.read_text()).items() if key != "authority"}
+    daemon["provider"] |= {
+        "url": "unix:/run/pushgate-authority/authority.sock",
+        "api_key_file": "/etc/pushgate/api.key",
+        "domain_id_file": "/etc/pushgate/domain.id",
+    }
+    config.write_text(yaml.safe_dump(daemon))
+    system.run("systemctl", "enable", "--now", "pushgate-authority")
+    made = "/var/lib/pushgate/authority"
+    wait_until(lambda: system.path("/run/pushgate-authority/authority.sock").is_socket(), 20, "the authority's socket")
+    system.run("install", "-m", "0600", f"{made}/api.key", f"{made}/domain.id", "/etc/pushgate/")
+    gate = gate_on(system)
+    assert system.run("stat", "--format=%U:%G %a", made) == "pushgate-authority:pushgate-authority 700\n"
+    assert ACCEPTED in gate.answer("approved")
+    before = gate.pid("pushgate-authority"), gate.pid()
+    printed = system.run("apt-get", "install", "--yes", "--option=Dpkg::Options::=--force-confold", NEW_DEB)
+    assert "pushgate: error" not in printed
+    wait_for_start(system, 2)
+    assert not {gate.pid("pushgate-authority"), gate.pid()} & set(before)
+    assert ACCEPTED in gate.answer("approved")
+
+
 def test_with_the_socket_unit_a_login_waits_for_the_daemon(system: System) -> None:
     """A person who logs in while the daemon is exchanged or stopped waits until it is there, and is then asked."""
     gate = gate_on(system, "pushgate.socket")
@@ -218,8 +242,9 @@ def test_a_removal_is_refused_while_a_stack_loads_the_module(system: System, lin
     system.path("/etc/pam.d/other").write_text(f"# a comment on pam_pushgate.so\n{line}\n")
     refused = system.try_to_run("apt-get", "purge", "--yes", "pushgate")
     assert refused.returncode != 0
-    assert "pushgate: hint: take it out first: pushgate pam remove sshd" in refused.stdout
-    assert "pushgate: hint: take it out first: pushgate pam remove other" in refused.stdout
+    for file in ("/etc/pam.d/sshd", "/etc/ssh/sshd_config.d/pushgate.conf", "/etc/pam.d/other"):
+        assert f"pushgate: error: {file} still needs pushgate" in refused.stdout
+    assert "pushgate: hint: pushgate pam remove sshd\n" in refused.stdout
     assert ACCEPTED in gate.answer("approved")
     assert system.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "pushgate") == "installed"
 
@@ -227,8 +252,7 @@ def test_a_removal_is_refused_while_a_stack_loads_the_module(system: System, lin
 def test_a_purge_leaves_nothing(installed: Installed, system: System) -> None:
     """An administrator who removes the package keeps the configuration; a purge takes files, units and account, too."""
     assert ACCEPTED in gate_on(system, "pushgate.socket").answer("approved")
-    stack = system.path(STACK)
-    stack.write_text(stack.read_text().replace(MODULE, "#" + MODULE + "\n@include common-auth"))
+    system.run("pushgate", "pam", "remove", "sshd")
     system.run("apt-get", "remove", "--yes", "pushgate")
     assert system.path("/etc/pushgate/vpn.secret").exists()
     assert not system.path("/usr/lib/pushgate").exists()
