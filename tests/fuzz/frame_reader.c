@@ -37,6 +37,7 @@ static size_t read_frame(struct frame *frame, const uint8_t *bytes, size_t size,
 
 /* Write the payload of a frame that was read into one of our own, in pieces: it comes out the same. */
 static void write_frame(const struct frame *frame, size_t step) {
+    static const char filler[509];
     struct frame *ours = malloc(sizeof(*ours));
     const size_t length = frame_length(frame);
 
@@ -44,9 +45,9 @@ static void write_frame(const struct frame *frame, size_t step) {
     for (size_t done = 0; done < length; done += step)
         expect(frame_put(ours, frame->bytes + FRAME_HEADER + done, step < length - done ? step : length - done) == 0);
     expect(ours->used == frame->used && memcmp(ours->bytes, frame->bytes, frame->used) == 0);
-    while (frame_put(ours, "12345678", 8) == 0)
+    while (frame_put(ours, filler, sizeof(filler)) == 0)
         ;
-    expect(ours->used > FRAME_PAYLOAD + FRAME_HEADER - 8 && frame_length(ours) == ours->used - FRAME_HEADER);
+    expect(ours->used > FRAME_PAYLOAD + FRAME_HEADER - sizeof(filler) && frame_length(ours) == ours->used - FRAME_HEADER);
     free(ours);
 }
 

@@ -17,6 +17,7 @@ from pushgate.login import Login
 from tests.support.pam import PamDaemon, ignore, module_line, pam_service
 from tests.support.processes import wait_until
 from tests.support.ssh import PrivateSshd, authorize, make_key
+from tests.support.su import su
 from tests.support.sudo import SudoUser, sudo_user
 from tests.support.users import temporary_user
 
@@ -124,16 +125,12 @@ def test_ctrl_c_in_su(daemon: PamDaemon, parts: ExitStack, tmp_path: Path) -> No
     """Ctrl-C in su withdraws the push, and then ends su as that signal always does."""
     service = parts.enter_context(pam_service(module_line(daemon.options.socket), folder=tmp_path))
     user = parts.enter_context(temporary_user())
-    # The name of su's service is fixed, so it gets a view of its own of the file.
-    private = (
-        f"mount --bind {tmp_path / service} /etc/pam.d/su && exec setpriv --reuid {user.uid} --clear-groups su -c id"
-    )
-    su = pexpect.spawn("unshare", ["--mount", "sh", "-c", private], timeout=20, encoding="utf-8", cwd="/")
-    with waiting(su, daemon):
-        su.sendintr()
+    terminal = su(tmp_path / service, user, "-c", "id")
+    with waiting(terminal, daemon):
+        terminal.sendintr()
         assert daemon.wait_for_cancellation(1).reason == INTERRUPTED
-        assert "uid=0" not in su.read()
-    assert (su.exitstatus, su.signalstatus, len(daemon.logins)) == (None, signal.SIGINT, 1)
+        assert "uid=0" not in terminal.read()
+    assert (terminal.exitstatus, terminal.signalstatus, len(daemon.logins)) == (None, signal.SIGINT, 1)
 
 
 @pytest.fixture
