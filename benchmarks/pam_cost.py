@@ -31,6 +31,7 @@ def module_and_daemon(
         daemon_after = Memory.of(daemon.pid).now
     daemon.expect_approved(2 * (rounds + NOT_COUNTED) + pairs + 1 + growth + NOT_COUNTED)
     given, looked_up = "address given as by sshd", "address looked up as for sudo"
+    memory = max(0, grown[2] - grown[1])
     beside = f"the daemon {daemon_after - daemon_before} KiB meanwhile"
     return [
         overhead(given, remote, p50=0.6),
