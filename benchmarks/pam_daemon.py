@@ -22,7 +22,7 @@ import structlog
 from typing_extensions import override
 
 from benchmarks.figure import WrongAnswerError
-from benchmarks.https_authority import KEY_HEADER
+from benchmarks.push_service import KEY_HEADER
 from benchmarks.radius_daemon import Held, HeldProvider
 from pam_module.listener import PamListener, PamOptions
 from pam_module.options import ServiceOptions

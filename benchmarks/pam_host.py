@@ -98,7 +98,7 @@ def overhead(name: str, logins: Logins, service: str = OURS, *, p50: float | Non
     return Figure(f"PAM over pam_permit, {name}", statistics.median(logins.over(service)), "ms", p50, beside)
 
 
-def slowest_tenth(name: str, logins: Logins, *, p90: float) -> Figure:
+def slowest_tenth(name: str, logins: Logins, *, p90: float, beside: str = "") -> Figure:
     """Take the 90th percentile of the differences to pam_permit."""
     value = statistics.quantiles(logins.over(OURS), n=10)[-1]
-    return Figure(f"PAM over pam_permit, {name}, p90", value, "ms", at_most=p90)
+    return Figure(f"PAM over pam_permit, {name}, p90", value, "ms", at_most=p90, beside=beside)

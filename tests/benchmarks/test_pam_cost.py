@@ -18,6 +18,7 @@ def test_module_and_daemon(private_folder: Path) -> None:
     assert [figure.target for figure in figures] == ["<= 0.6 ms", "<= 1.5 ms"] * 2 + ["", "<= 0 KiB"]
     assert all(0 < figure.value < 50 for figure in figures[:4])
     assert "with pam_permit" in figures[0].beside
+    assert figures[1].beside.startswith("a process that only counts answers in p50 ")
     assert 0 <= figures[5].value < 500
 
 

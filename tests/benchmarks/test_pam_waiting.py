@@ -21,8 +21,9 @@ def test_waiting_logins(private_folder: Path) -> None:
 
 def test_waiting_for_authority(private_folder: Path) -> None:
     """Programs wait for a push service in another process until that approves."""
-    [figure] = waiting_for_authority(private_folder, 20)
-    assert (figure.target, 0 <= figure.value < 1000) == ("", True)
+    figures = waiting_for_authority(private_folder, 20)
+    assert [figure.name.split()[-1] for figure in figures] == ["HTTP", "HTTPS"]
+    assert all(0 <= figure.value < 1000 for figure in figures)
 
 
 def test_withdrawals(private_folder: Path) -> None:
