@@ -1,9 +1,9 @@
 """A daemon with the real PAM front end and core, and a provider of the benchmark's: what pushgate itself costs.
 
-``python -m benchmarks.pam_daemon FOLDER SERVICE PROVIDER [CA]`` serves ``FOLDER/pam.sock`` until its standard input
-ends. PROVIDER is ``instant``, which approves at once; ``held``, where people answer when a line ``release`` is read; or
-the address of a push service. It prints ``ready``, answers each line that it reads with what is held, as JSON, and says
-when a question is withdrawn: ``withdrawn NANOSECONDS`` of the monotonic clock.
+``python -m benchmarks.pam_daemon FOLDER SERVICES PROVIDER [CA]`` serves ``FOLDER/pam.sock`` until its standard input
+ends. SERVICES are separated by commas. PROVIDER is ``instant``, which approves at once; ``held``, where people answer
+when a line ``release`` is read; or the address of a push service. It prints ``ready``, answers each line that it reads
+with what is held, as JSON, and says when a question is withdrawn: ``withdrawn NANOSECONDS`` of the monotonic clock.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import structlog
 from typing_extensions import override
 
 from benchmarks.figure import WrongAnswerError
-from benchmarks.https_authority import KEY_HEADER
+from benchmarks.push_service import KEY_HEADER
 from benchmarks.radius_daemon import Held, HeldProvider
 from pam_module.listener import PamListener, PamOptions
 from pam_module.options import ServiceOptions
@@ -79,11 +79,14 @@ async def serve(folder: Path, service: str, name: str, ca_file: Path | None) -> 
     clock = SystemClock()
     provider = provider_of(name, ca_file, clock)
     audit = JsonLinesAudit(clock, folder / "audit.jsonl")
-    policy = Policy({service: Rule()})
+    services = service.split(",")
+    policy = Policy({service: Rule() for service in services})
     guards = Guards(Places(MOST_PENDING, MOST_PENDING), PushBudget(clock, MOST_PENDING), CoolDown(clock))
     authenticator = Authenticator(policy, provider, audit, clock, timeout=SECONDS, guards=guards)
     own = frozenset({os.geteuid()})
-    options = PamOptions(folder / "pam.sock", own, {service: ServiceOptions()}, SECONDS, MOST_PENDING)
+    options = PamOptions(
+        folder / "pam.sock", own, dict.fromkeys(services, ServiceOptions("silent")), SECONDS, MOST_PENDING
+    )
     listener = PamListener(options, authenticator.authenticate, clock)
     await listener.start()
     settle_memory()

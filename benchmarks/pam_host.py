@@ -68,13 +68,13 @@ class Host:
         wrapper = {"LD_PRELOAD": "libpam_wrapper.so", "PAM_WRAPPER": "1", "PAM_WRAPPER_SERVICE_DIR": str(self.services)}
         return {"PATH": os.environ["PATH"], **wrapper}
 
-    def log_in(self, items: tuple[str, ...], rounds: int, *services: str, typed: str = "") -> Logins:
+    def log_in(self, items: tuple[str, ...], rounds: int, *services: str, typed: str = "", user: str = USER) -> Logins:
         """Log in through each service in turn, so many rounds after 20 that do not count.
 
         Raises:
             WrongAnswerError: if a login fails.
         """
-        command = [str(self.program), str(rounds), USER, typed, *items, "--", *services]
+        command = [str(self.program), str(rounds), user, typed, *items, "--", *services]
         result = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=SECONDS)
         if result.returncode != 0:
             raise WrongAnswerError(f"a login failed: {result.stderr[-300:]}")
@@ -98,7 +98,7 @@ def overhead(name: str, logins: Logins, service: str = OURS, *, p50: float | Non
     return Figure(f"PAM over pam_permit, {name}", statistics.median(logins.over(service)), "ms", p50, beside)
 
 
-def slowest_tenth(name: str, logins: Logins, *, p90: float) -> Figure:
+def slowest_tenth(name: str, logins: Logins, *, p90: float, beside: str = "") -> Figure:
     """Take the 90th percentile of the differences to pam_permit."""
     value = statistics.quantiles(logins.over(OURS), n=10)[-1]
-    return Figure(f"PAM over pam_permit, {name}, p90", value, "ms", at_most=p90)
+    return Figure(f"PAM over pam_permit, {name}, p90", value, "ms", at_most=p90, beside=beside)

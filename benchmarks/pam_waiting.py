@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figure import Figure, WrongAnswerError
-from benchmarks.https_authority import authority
 from benchmarks.pam_daemon import Daemon
 from benchmarks.pam_host import OURS, ROOT, USER, Host
+from benchmarks.push_service import authority
 from benchmarks.usage import Memory
 
 WAITING = (300, 1000)
@@ -37,7 +37,20 @@ def waiting_logins(folder: Path, numbers: tuple[int, ...] = WAITING) -> list[Fig
 
 def waiting_for_authority(folder: Path, number: int = WAITING[0]) -> list[Figure]:
     """Let programs wait for a push service in another process: each has a connection to it, too."""
-    with authority(folder / "ca", "held") as service, Daemon(folder, OURS, service.url, service.ca) as daemon:
+    figures = []
+    for scheme in ("HTTP", "HTTPS"):
+        place = folder / scheme
+        place.mkdir()
+        memory = memory_for_authority(place, number, tls=scheme == "HTTPS")
+        name = f"PAM daemon, memory of each of {number:,} logins that wait for an authority over {scheme}"
+        figures.append(Figure(name, memory, "KiB", beside="each with a connection of its own to the authority"))
+    return figures
+
+
+def memory_for_authority(folder: Path, number: int, *, tls: bool) -> float:
+    """Tell how many KiB each login takes that waits for a push service."""
+    held = authority(folder / "ca", "held", tls=tls)
+    with held as service, Daemon(folder, OURS, service.url, *service.ca) as daemon:
 
         def wait(pending: int) -> None:
             give_up = time.monotonic() + SECONDS
@@ -48,8 +61,7 @@ def waiting_for_authority(folder: Path, number: int = WAITING[0]) -> list[Figure
 
         memory = measure(daemon, number, wait, service.release, service.hold)
     daemon.expect_approved(number + WARM_UP)
-    name = f"PAM daemon, memory of each of {number:,} logins that wait for an authority over HTTPS"
-    return [Figure(name, memory, "KiB", beside="each with a TLS connection of its own")]
+    return memory
 
 
 def measure(

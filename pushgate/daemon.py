@@ -26,7 +26,7 @@ from pushgate.unlock import Unlocker
 log = structlog.get_logger()
 
 TLS_BUFFER_SIZE = 16 * 1024
-"""What a TLS connection keeps for reading, in place of asyncio's 256 KiB; a record has 16 KiB (RFC 8446 section 5.1)."""
+"""What a TLS connection keeps for reading; asyncio keeps 256 KiB, and a record has 16 KiB (RFC 8446 section 5.1)."""
 
 
 class LogStream:

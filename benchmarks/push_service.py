@@ -1,6 +1,6 @@
-"""A push service over HTTPS that speaks the authority's native form: people approve at once, or when they are told to.
+"""A push service that speaks the authority's native form: people approve at once, or when they are told to.
 
-``python -m benchmarks.https_authority PORT CERTIFICATE KEY PEOPLE`` serves the loopback interface until its standard
+``python -m benchmarks.push_service PORT PEOPLE [CERTIFICATE KEY]`` serves the loopback interface until its standard
 input ends. PEOPLE is ``quick``, or ``held``: then everybody approves when a line ``release`` is read, until a line
 ``hold``. It answers each line with the number of questions that wait.
 """
@@ -89,10 +89,11 @@ def answer(body: dict[str, object]) -> web.Response:
     return web.Response(body=json.dumps(body).encode(), content_type="application/json")
 
 
-async def serve(port: int, certificate: str, key: str, people: People) -> None:
-    """Serve until standard input ends."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+async def serve(port: int, people: People, *files: str) -> None:
+    """Serve until standard input ends; with a certificate and its key by HTTPS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if files else None
+    if context:
+        context.load_cert_chain(*files)
     application = web.Application()
     application.add_routes(people.routes())
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
@@ -111,7 +112,7 @@ async def serve(port: int, certificate: str, key: str, people: People) -> None:
 class Authority:
     """The service in a process of its own."""
 
-    def __init__(self, process: "subprocess.Popen[str]", url: str, ca: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", url: str, *ca: Path) -> None:
         self.process, self.url, self.ca = process, url, ca
 
     def waiting(self, order: str = "count") -> int:
@@ -132,28 +133,29 @@ class Authority:
 
 
 @contextmanager
-def authority(folder: Path, people: str) -> Iterator[Authority]:
+def authority(folder: Path, people: str, *, tls: bool = True) -> Iterator[Authority]:
     """Run it until the block ends.
 
     Raises:
         WrongAnswerError: if it does not start.
     """
-    ca = CertificationAuthority(folder, "bench-ca")
-    issued = ca.issue("bench-authority", "localhost", server=True)
-    port = free_port()
-    files = [str(issued.certificate), str(issued.key)]
-    command = [sys.executable, "-m", "benchmarks.https_authority", str(port), *files, people]
+    port, ca, files, scheme = free_port(), [], [], "http"
+    if tls:
+        issuer = CertificationAuthority(folder, "bench-ca")
+        issued = issuer.issue("bench-authority", "localhost", server=True)
+        ca, files, scheme = [issuer.path], [str(issued.certificate), str(issued.key)], "https"
+    command = [sys.executable, "-m", "benchmarks.push_service", str(port), people, *files]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             raise WrongAnswerError("the push service did not start")
-        yield Authority(process, f"https://localhost:{port}", ca.path)
+        yield Authority(process, f"{scheme}://localhost:{port}", *ca)
         # Leaving the block closes its standard input, which ends it.
 
 
 async def main() -> None:
     """Make the people inside of the running loop, and serve."""
-    await serve(int(sys.argv[1]), sys.argv[2], sys.argv[3], People(quick=sys.argv[4] == "quick"))
+    await serve(int(sys.argv[1]), People(quick=sys.argv[2] == "quick"), *sys.argv[3:])
 
 
 if __name__ == "__main__":
