@@ -240,10 +240,11 @@ class Authenticator:
         """Let the person type the code that the provider wants, at most three times."""
         question = Question(self.provider, login, needed.handle)
         outcome: Outcome = needed
+        prompt = needed.prompt
         try:
             async with self.clock.timeout_at(deadline):
                 for _ in range(CODE_TRIES):
-                    typed = await conversation.ask(needed.prompt, echo=needed.echo)
+                    typed = await conversation.ask(prompt, echo=needed.echo)
                     answer = read_answer(typed)
                     if isinstance(answer, Cancel):
                         return Failed(FailureKind.GIVEN_UP, asked=True)
@@ -252,6 +253,7 @@ class Authenticator:
                     outcome = await question.submit(code, deadline)
                     if not is_wrong_code(outcome):
                         return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome
+                    prompt = self.words.again(needed.prompt)
             why = outcome.detail if isinstance(outcome, Failed) else ""
             return Failed(FailureKind.BAD_CODE, asked=True, detail=why)
         except CannotAsk:

@@ -96,6 +96,16 @@ def test_every_setting_of_radsec_is_documented() -> None:
     assert RadiusSettings.model_validate(yaml.safe_load(example)["radius"]).radsec is not None
 
 
+def test_the_example_of_a_ladder_is_right() -> None:
+    """An administrator who copies the example of docs/offline.md gets rungs that can be reached."""
+    page = (ROOT / "docs" / "offline.md").read_text()
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    sections = yaml.safe_load(example)
+    settings = Settings.model_validate({"provider": sections["second_provider"], **sections})
+    assert settings.pam is not None
+    assert settings.pam.services["sshd"].fallback == ["second_provider", "offline_totp", "break_glass"]
+
+
 def test_every_end_of_a_connection_is_documented() -> None:
     """An operator finds every reason for the end of a RadSec connection in docs/radsec.md."""
     page = (ROOT / "docs" / "radsec.md").read_text()

@@ -5,6 +5,7 @@ without it we poll. ``consume``: an approval is valid only once we have claimed 
 ``number``: an approval can be made to need a number. Codes are checked by every server.
 """
 
+import asyncio
 import math
 import random
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,7 @@ class LoginTc(Provider):
         """Take the connection; ``send_command`` None means: only to our own authority, never to a third party."""
         self.server = LoginTcServer(transport, domain_id, clock)
         self.clock, self.send_command = clock, send_command
+        self.looking: asyncio.Task[Failed | None] | None = None
 
     @override
     async def features(self, deadline: float) -> frozenset[str]:
@@ -81,8 +83,19 @@ class LoginTc(Provider):
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
+        # One look for all who want to know: strangers can be many, and must not make us flood the server.
+        if self.looking is None or self.looking.done():
+            self.looking = asyncio.create_task(self.look_for_life())
         try:
-            await self.server.meet(deadline, believe=REACHED_SECONDS)
+            async with self.clock.timeout_at(deadline):
+                return await asyncio.shield(self.looking)
+        except TimeoutError:
+            return Failed(FailureKind.UNAVAILABLE, asked=False, detail="ping: no answer in time")
+
+    async def look_for_life(self) -> Failed | None:
+        """Meet the server, unless it was met a moment ago; say what went wrong."""
+        try:
+            await self.server.meet(self.clock.now() + 2 * CALL_SECONDS, believe=REACHED_SECONDS)
         except RequestFailedError as failure:
             return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
         return None
@@ -215,6 +228,9 @@ class LoginTc(Provider):
 
     @override
     async def close(self) -> None:
+        if self.looking is not None:
+            self.looking.cancel()
+            await asyncio.wait([self.looking])
         await self.server.transport.close()
 
     async def look(self, handle: Handle, hold: int, deadline: float) -> tuple[Approved | Denied | Failed | None, float]:

@@ -86,7 +86,7 @@ async def test_a_code_on_paper_opens_once_while_the_provider_is_down(gate: Ladde
     assert gate.detail().startswith(f"{STEP}; 0 left")
     decision, conversation = await gate.log_in(code, code, code)
     assert (decision.accept, decision.reason, decision.message) == (False, Reason.BAD_CODE, "Wrong code")
-    assert conversation.asked == [PROMPT] * 3
+    assert conversation.asked == [PROMPT, *[f"Wrong code. {PROMPT}"] * 2]
     assert gate.detail() == f"{STEP}; break_glass: used before"
 
 

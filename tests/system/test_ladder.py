@@ -20,6 +20,8 @@ from pushgate.providers.offline import PROMPT
 from tests.support.config import AUTHORITY
 from tests.support.gate import PUSHGATE, start_daemon, stop_daemon, wait_for_question, write_private
 from tests.support.pam import ACCEPTED, PAM_FOLDER, PAM_WRAPPER, module_line, pam_service, pamtester
+from tests.support.ssh import PrivateSshd, authorize, make_key
+from tests.support.users import temporary_user
 from tests.system.test_canaries import spellings
 
 pytestmark = pytest.mark.system
@@ -92,9 +94,9 @@ class Gate:
         """Give the person a device."""
         return TerminalDevice.enroll(self.page, self.run("user", "add", self.user)["code"])
 
-    def codes(self, count: int) -> list[str]:
-        """Give the person break-glass codes."""
-        made: list[str] = self.run("offline", "codes", self.user, "--count", str(count))["codes"]
+    def codes(self, count: int, user: str = "") -> list[str]:
+        """Give somebody break-glass codes."""
+        made: list[str] = self.run("offline", "codes", user or self.user, "--count", str(count))["codes"]
         return made
 
     def log_in(self, *typed: str, user: str = "") -> list[str]:
@@ -215,3 +217,25 @@ def test_a_second_provider_stands_in(gate: Gate) -> None:
     assert asked["detail"].startswith("logintc: unavailable: ping: ")
     for record in (asked, open_, stranger):
         assert "; stepped down to second_provider" in record["detail"]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("gate", ["system"], indirect=True)
+def test_ssh_asks_for_the_code(gate: Gate) -> None:
+    """A person with a key and the real ssh is asked for the code while the authority is stopped, and gets in once."""
+    gate.start_daemon()
+    stop_daemon(gate.authority)
+    folder, key = gate.folder / "sshd", gate.folder / "key"
+    folder.mkdir()
+    make_key(key)
+    with temporary_user() as user, PrivateSshd(folder, gate.service, extra="LogLevel DEBUG3") as sshd:
+        authorize(user, key)
+        [code] = gate.codes(1, user.name)
+        for expected in (0, 255):
+            client = sshd.start(user.name, key, "true", typed=code)
+            client.communicate(timeout=30)
+            assert client.returncode == expected
+        assert code.encode() not in sshd.log.read_bytes()
+    first, second = gate.records()
+    assert (first["reason"], first["factor"], first["address"]) == ("approved", "break_glass", "127.0.0.1")
+    assert second["reason"] == "bad_code"

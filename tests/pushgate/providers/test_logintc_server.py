@@ -1,5 +1,6 @@
 """How the provider logintc meets its server, and meets it anew."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -135,3 +136,29 @@ async def test_a_sign_of_life_counts_for_five_seconds() -> None:
     assert bench.server.count("GET", "/api/ping") == 1
     bench.server.ping = [outage()]
     assert await bench.provider.reach(bench.clock.now() + 20) is not None
+
+
+async def test_many_who_want_to_know_cost_one_look() -> None:
+    """A hundred strangers at once make us ask the server once, and each waits no longer than its own time."""
+    bench = Bench()
+    hung: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    asked: list[str] = []
+
+    async def request(method: str, path: str, **_: Any) -> Reply:
+        asked.append(path)
+        return await hung
+
+    bench.server.request = request  # type: ignore[method-assign]
+    looks = [asyncio.create_task(bench.provider.reach(bench.clock.now() + 2 + number)) for number in range(100)]
+    await bench.clock.advance(2)
+    assert [look.done() for look in looks[:2]] == [True, False]
+    failure = await looks[0]
+    assert failure is not None
+    assert (failure.kind, failure.asked) == (FailureKind.UNAVAILABLE, False)
+    hung.set_exception(outage(FailureKind.CONFIG))
+    for look in looks[1:]:
+        failure = await look
+        assert failure is not None
+        assert failure.kind is FailureKind.CONFIG
+    assert asked == ["/api/ping"]
+    await bench.provider.close()
