@@ -33,7 +33,7 @@ class System:
     init: int
     """The pid of its first process, as seen from outside."""
     folder: Path
-    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
     def changes(self) -> Path:
@@ -49,10 +49,10 @@ class System:
         enter = ("nsenter", f"--target={self.init}", "--mount", "--pid", "--cgroup")
         return self.network.command(*enter, "chroot", str(self.folder / "root"), "env", "-i", *VARIABLES, *argv)
 
-    def start(self, *argv: str) -> "subprocess.Popen[str]":
-        """Start a program inside, which ends with the system at the latest; what it says goes into one text."""
-        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
-        process = subprocess.Popen(self.command(*argv), stdin=nothing, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+    def start(self, *argv: str) -> "subprocess.Popen[bytes]":
+        """Start a program inside, which ends with the system at the latest; what it says goes into one pipe."""
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(self.command(*argv), stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, bufsize=0)
         self.started.append(process)
         return process
 
@@ -139,7 +139,7 @@ def booted(folder: Path, layers: Sequence[Path], *, keep: bool = False) -> Itera
         log = folder.with_name(f"{folder.name}.log")
         with log.open("wb") as output:
             process = subprocess.Popen(network.command(*enter, *boot), stdout=output, stderr=output, cwd="/")
-        started: list[subprocess.Popen[str]] = []
+        started: list[subprocess.Popen[bytes]] = []
         try:
             system = up(network, process, folder, log)
             started = system.started
