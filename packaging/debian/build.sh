@@ -113,9 +113,9 @@ install_files() {
   done
   for page in "$source"/packaging/man/*.[1-8]; do
     [ -e "$page" ] || continue
-    folder=$root/usr/share/man/man${page##*.}
-    install -D -m 0644 -t "$folder" "$page"
-    gzip -9n "$folder/${page##*/}"
+    section=$root/usr/share/man/man${page##*.}
+    install -D -m 0644 -t "$section" "$page"
+    gzip -9n "$section/${page##*/}"
   done
 }
 

@@ -92,7 +92,9 @@ def stage() -> Iterator[Stage]:
 
 def build(folder: Path, version: str, **environment: str) -> Path:
     """Build the package as the documentation says, and return its path."""
-    variables = {**os.environ, **environment, "MAKEFLAGS": "", "DEB_VERSION": version, "DEB_FOLDER": str(folder)}
+    # A folder that is not there yet, as dist/ is not in a fresh clone.
+    place = {"MAKEFLAGS": "", "DEB_VERSION": version, "DEB_FOLDER": str(folder / version)}
+    variables = {**os.environ, **environment, **place}
     done = subprocess.run(
         ["make", "--silent", "deb"], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300, check=False
     )
