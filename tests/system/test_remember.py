@@ -121,22 +121,20 @@ def become(terminal: "pexpect.spawn[str]", *options: str, device: TerminalDevice
 
 
 def test_the_same_terminal_is_not_asked_again(sudoer: tuple[Gate, SudoUser]) -> None:
-    """A person who has approved sudo is not asked in that session and terminal; another terminal asks.
-
-    sudo does not tell PAM whose account it will use, so that cannot make a difference: docs/remember.md says so.
-    """
+    """A person who has approved sudo is not asked in that session and terminal; another account or terminal asks."""
     gate, user = sudoer
     device = gate.enroll(user.account.name)
     first, second = shell(user), shell(user)
     try:
         assert become(first, device=device) == "root"
         assert become(first) == "root"
+        assert become(first, "-u", "nobody", device=device) == "nobody"
         assert become(first, "-u", "nobody") == "nobody"
         assert become(second, device=device) == "root"
     finally:
         for terminal in (first, second):
             terminal.close(force=True)
-    assert reasons(gate) == ["approved", "remembered", "remembered", "approved"]
+    assert reasons(gate) == ["approved", "remembered", "approved", "remembered", "approved"]
 
 
 def test_a_denial_elsewhere_closes_the_terminal(sudoer: tuple[Gate, SudoUser]) -> None:
