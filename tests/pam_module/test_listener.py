@@ -13,7 +13,7 @@ import pytest_asyncio
 from pam_module.listener import starting_alone
 from pam_module.protocol import Frame
 from pushgate.errors import PushgateError
-from tests.support.pamclient import APPROVED, ListenerUnderTest, running_listener
+from tests.support.pamclient import APPROVED, ListenerUnderTest, request_frame, running_listener
 
 # Gives up root, connects, and prints what it gets; kept to built-in modules, so that nobody may run it.
 STRANGER = """
@@ -112,6 +112,26 @@ async def test_busy_socket_is_left_alone(tmp_path: Path, listener: ListenerUnder
         with pytest.raises(PushgateError, match="another daemon answers there"):
             await listener.listener.start()
     assert listener.socket.exists()
+
+
+async def test_the_socket_of_systemd_stays_with_those_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that comes between two daemons waits in the socket that systemd keeps, and the second one serves it."""
+    path = tmp_path / "pam.sock"
+    with socket.socket(socket.AF_UNIX) as kept:
+        kept.bind(str(path))
+        kept.listen()
+        kept.setblocking(False)
+        monkeypatch.setattr("pam_module.listener.inherited_socket", lambda path, environment: kept.dup())
+        async with running_listener(tmp_path):
+            pass
+        assert path.is_socket()
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(request_frame())
+        async with running_listener(tmp_path) as second:
+            second.core.decision.set_result(APPROVED)
+            assert await reader.read() == b"R\0\1\0"
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_other_files_are_left_alone(tmp_path: Path, listener: ListenerUnderTest) -> None:

@@ -47,7 +47,7 @@ class System:
     def command(self, *argv: str) -> list[str]:
         """Return the command line that runs a program inside."""
         enter = ("nsenter", f"--target={self.init}", "--mount", "--pid", "--cgroup")
-        return self.network.command(*enter, "chroot", str(self.folder / "root"), "env", "-i", *VARIABLES, *argv)
+        return self.network.command(*enter, "--", "env", "-i", *VARIABLES, *argv)
 
     def start(self, *argv: str) -> "subprocess.Popen[bytes]":
         """Start a program inside, which ends with the system at the latest; what it says goes into one pipe."""
@@ -157,6 +157,9 @@ def up(network: netns.Machine, process: "subprocess.Popen[bytes]", folder: Path,
     system = System(network, descendants(process.pid)[0], folder)
 
     def is_up() -> bool:
+        # Before it has its own root, what runs "inside" would run on the machine itself.
+        if not Path(f"/proc/{system.init}/exe").resolve().name.startswith("systemd"):
+            return False
         assert process.poll() is None, log.read_text()
         done = system.try_to_run("systemctl", "is-system-running")
         return done.stdout.strip() in ("running", "degraded")
