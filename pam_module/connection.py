@@ -1,6 +1,7 @@
 """One connection of the module: its request, the wait, the result."""
 
 import asyncio
+import contextlib
 import functools
 import socket
 from collections import deque
@@ -174,7 +175,7 @@ class PamConnection:
             ends=self.reply_by(request),
             may_know=found.may_know,
         )
-        deciding = asyncio.create_task(self.ask_core(found, conversation))
+        deciding = asyncio.create_task(self.ask_core(found, conversation, self.module_ends(request)))
         listening = asyncio.create_task(self.listen(conversation))
         try:
             await asyncio.wait({deciding, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -190,11 +191,14 @@ class PamConnection:
         finally:
             await end(listening, "decided")
 
-    async def ask_core(self, found: Identified, conversation: PamConversation) -> Decision:
+    async def ask_core(self, found: Identified, conversation: PamConversation, module_ends: float) -> Decision:
         """Get the decision; one that is made while a prompt is open waits until that is answered."""
         requester, ask = requester_of(found), functools.partial(self.desk.authenticate, found.login, conversation)
         decision = await (ask() if requester is None else self.desk.requesters.decide(requester, ask))
-        await conversation.settled()
+        # No longer than the module goes by it: su leaves a prompt open for ever, and each would keep its place here.
+        with contextlib.suppress(TimeoutError):
+            async with self.clock.timeout_at(module_ends):
+                await conversation.settled()
         return decision
 
     async def listen(self, conversation: PamConversation) -> None:
@@ -257,6 +261,10 @@ class PamConnection:
             return  # it has gone, and whoever listens to it is told so
         if sent < len(data):
             self.connection.shutdown(socket.SHUT_RDWR)
+
+    def module_ends(self, request: Request) -> float:
+        """When the module has given up by itself: it began before we did."""
+        return self.accepted_at + (request.timeout or self.timeout + MARGIN_SECONDS)
 
     def reply_by(self, request: Request) -> float:
         """When the module must have its answer; before it gives up by itself."""
