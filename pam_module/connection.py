@@ -36,7 +36,7 @@ from pam_module.requests import Identified, login_at_once, login_of
 from pam_module.styles import style_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
-from pushgate.decision import Decision
+from pushgate.decision import Decision, Reason
 from pushgate.errors import BadMessageError
 from pushgate.login import Login
 from pushgate.tasks import finish
@@ -158,6 +158,9 @@ class PamConnection:
         try:
             await self.decide(found, request)
         except RefusedBySshd:
+            # sshd lets its client try again: the person must not be asked anew for what comes to nothing.
+            if (requester := requester_of(found)) is not None:
+                self.desk.requesters.note(requester, Decision(False, Reason.BARRED, request.id))
             self.send_result(PamCode.AUTH_ERR)
             raise
 
