@@ -1,6 +1,7 @@
 """One connection of the module: its request, the wait, the result."""
 
 import asyncio
+import contextlib
 import functools
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +35,7 @@ from pam_module.requests import Identified, login_at_once, login_of
 from pam_module.styles import style_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
-from pushgate.decision import Decision
+from pushgate.decision import Decision, Reason
 from pushgate.errors import BadMessageError
 from pushgate.login import Login
 from pushgate.tasks import finish
@@ -157,6 +158,9 @@ class PamConnection:
         try:
             await self.decide(found, request)
         except RefusedBySshd:
+            # sshd lets its client try again: the person must not be asked anew for what comes to nothing.
+            if (requester := requester_of(found)) is not None:
+                self.desk.requesters.note(requester, Decision(False, Reason.BARRED, request.id))
             self.send_result(PamCode.AUTH_ERR)
             raise
 
@@ -176,7 +180,7 @@ class PamConnection:
         )
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
-        deciding = asyncio.create_task(self.ask_core(found, conversation))
+        deciding = asyncio.create_task(self.ask_core(found, conversation, self.module_ends(request)))
         # No task of its own for listening: a login that waits for a person would keep it, and what it needs, for long.
         loop.add_reader(self.connection, self.hear, conversation, over)
         try:
@@ -197,11 +201,14 @@ class PamConnection:
             loop.remove_reader(self.connection)
             await end(over, "decided")
 
-    async def ask_core(self, found: Identified, conversation: PamConversation) -> Decision:
+    async def ask_core(self, found: Identified, conversation: PamConversation, module_ends: float) -> Decision:
         """Get the decision; one that is made while a prompt is open waits until that is answered."""
         requester, ask = requester_of(found), functools.partial(self.desk.authenticate, found.login, conversation)
         decision = await (ask() if requester is None else self.desk.requesters.decide(requester, ask))
-        await conversation.settled()
+        # No longer than the module goes by it: su leaves a prompt open for ever, and each would keep its place here.
+        with contextlib.suppress(TimeoutError):
+            async with self.clock.timeout_at(module_ends):
+                await conversation.settled()
         return decision
 
     def hear(self, conversation: PamConversation, over: "asyncio.Future[None]") -> None:
@@ -284,6 +291,10 @@ class PamConnection:
             return  # it has gone, and whoever listens to it is told so
         if sent < len(data):
             self.connection.shutdown(socket.SHUT_RDWR)
+
+    def module_ends(self, request: Request) -> float:
+        """When the module has given up by itself: it began before we did."""
+        return self.accepted_at + (request.timeout or self.timeout + MARGIN_SECONDS)
 
     def reply_by(self, request: Request) -> float:
         """When the module must have its answer; before it gives up by itself."""

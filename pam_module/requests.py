@@ -15,7 +15,7 @@ from pam_module.protocol import MAX_VALUE, Request
 from pam_module.sshd import SSH_PROGRAMS
 from pam_module.sudo import target_account
 from pushgate.login import Login, Origin, OriginSource
-from pushgate.text import clean, is_clean_name
+from pushgate.text import CUT, clean, is_clean_name
 
 MAX_COMMAND = 512
 MAX_KEYS = 4
@@ -87,17 +87,20 @@ def login_from(
     target = request.user.decode("utf-8", "surrogateescape")
     target_uid = accounts.uid_of(target) if is_clean_name(target) else None
     person = person_asked(host, target, target_uid, process, options, accounts)
+    account = account_of(host, target, person, process)
+    # In what is cut off another account could stand: an approval of that is remembered for nothing.
+    reads_session = options.reads_session and host.local and not account.endswith(CUT)
     login = Login(
         user=person.name,
         service=text(request.service),
         host=socket.gethostname(),
         origin=origin,
-        account=account_of(host, target, person, process),
+        account=account,
         tty=text(request.tty),
         # Another program could put anything there: only sudo knows what it is about to run.
         command=shown_command(request.command) if host is Host.SUDO else "",
         key=fingerprints(request.ssh_auth_info) if host is Host.SSHD else "",
-        session=session_of(process) if options.reads_session and host.local else "",
+        session=session_of(process) if reads_session else "",
         groups=accounts.groups_of(person.name) if options.reads_groups and person.known else frozenset(),
         known=person.known,
         permitted=host is not Host.SSHD or target_uid != 0 or options.allow_root,
@@ -124,7 +127,7 @@ def quick_origin(request: Request, process: Process) -> Origin | None:
 
 def shown_command(value: bytes) -> str:
     """Clean a command and cut it visibly, also where the module has cut it: the worst may stand in what is missing."""
-    rest = "…" if len(value) >= MAX_VALUE else ""
+    rest = CUT if len(value) >= MAX_VALUE else ""
     return clean(text(value) + rest, MAX_COMMAND)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from pam_module.processes import PROC, NoProcess, Process, read_limited
+from pam_module.processes import PROC, READ_LIMIT, NoProcess, Process, read_limited
 from pushgate.text import clean
 
 FLAGS = frozenset(
@@ -23,19 +23,19 @@ def target_account(process: Process, proc: str = PROC) -> str:
     newer sudo), they are returned as they were typed: guessing could show the person a harmless account.
     """
     try:
-        words = read_limited(f"{proc}/{process.pid}/cmdline").split(b"\0")[:-1]
+        content = read_limited(f"{proc}/{process.pid}/cmdline")
     except NoProcess:
         return ""
-    typed = [word.decode("utf-8", "replace") for word in words]
+    typed = [word.decode("utf-8", "replace") for word in content.split(b"\0")[:-1]]
     if not typed or PurePosixPath(typed[0]).name != "sudo":
         # sudoedit, or a name that the caller has chosen: sudo's own rules differ there.
         return clean(" ".join(["as typed:", *typed]), MAX_SHOWN)
-    account = read_account(typed[1:])
+    account = read_account(typed[1:], whole=len(content) < READ_LIMIT)
     return account if account is not None else clean(" ".join(["as typed:", *typed[1:]]), MAX_SHOWN)
 
 
-def read_account(words: list[str]) -> str | None:
-    """Read the options in front of sudo's command; None if one of them is not known for sure."""
+def read_account(words: list[str], *, whole: bool) -> str | None:
+    """Read the options in front of sudo's command; None if one of them is not known for sure, or was not read."""
     account, at = "", 0
     while at < len(words) and words[at].startswith("-"):
         word = words[at]
@@ -48,5 +48,7 @@ def read_account(words: list[str]) -> str | None:
         elif word not in FLAGS:
             return None
         at += 1
+    if at == len(words):
+        return account if whole else None
     # Behind NAME=value sudo reads further options.
-    return None if at < len(words) and "=" in words[at] else account
+    return None if "=" in words[at] else account

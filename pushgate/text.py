@@ -1,5 +1,8 @@
 """Cleaning text from outside before a person, log or terminal sees it."""
 
+CUT = "…"
+"""What a text ends with that was too long."""
+
 
 def clean(text: str, limit: int = 512) -> str:
     r"""Make hidden characters visible (``\x1b``, ``\u202e``) and cut to ``limit`` characters with an ellipsis."""
@@ -7,7 +10,7 @@ def clean(text: str, limit: int = 512) -> str:
         return text
     # Cut first: the visible form of a megabyte of escapes would be built only to be thrown away.
     shown = "".join(_visible(character) for character in text[: limit + 1])
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    return shown if len(shown) <= limit else shown[: limit - 1] + CUT
 
 
 def is_clean_name(name: str) -> bool:

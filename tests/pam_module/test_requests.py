@@ -14,6 +14,7 @@ from pam_module.processes import Process
 from pam_module.protocol import Request
 from pam_module.requests import Host, Identified, fingerprints, login_of
 from pushgate.login import Login, Origin, OriginSource
+from pushgate.text import clean
 
 CALLER = pwd.getpwuid(1).pw_name
 
@@ -212,6 +213,12 @@ def test_groups_are_looked_up_where_a_rule_needs_them() -> None:
     """A person's groups are known where the service asks for them, and cost nothing elsewhere."""
     assert made(request(b"root"), process("/usr/bin/login")).groups == frozenset()
     assert "root" in made(request(b"root"), process("/usr/bin/login"), reads_groups=True).groups
+
+
+def test_an_account_that_is_cut_off_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller who makes sudo's words so long that the account is cut off has no approval remembered for them."""
+    monkeypatch.setattr(requests, "target_account", lambda _: clean(f"as typed: {'-HH ' * 50}-u root", 128))
+    assert made(request(b"root"), process("/usr/bin/sudo", 0), reads_session=True).session == ""
 
 
 def test_a_login_session_has_a_name() -> None:

@@ -62,6 +62,18 @@ def test_another_name_is_shown_as_typed(tmp_path: Path, name: str) -> None:
     assert target(tmp_path, name, "-u", "nobody", "/etc/x") == f"as typed: {name} -u nobody /etc/x"
 
 
+def test_an_account_behind_endless_words(tmp_path: Path) -> None:
+    """A caller who puts more words before the account than are read does not have sudo's default shown in its place."""
+    shown = target(tmp_path, "sudo", *["-n"] * 30_000, "-u", "root", "id")
+    assert shown.startswith("as typed: -n -n")
+    assert shown.endswith("…")
+
+
+def test_an_account_before_endless_words(tmp_path: Path) -> None:
+    """A caller whose command has more words than are read has named the account before them."""
+    assert target(tmp_path, "sudo", "-u", "postgres", "rm", *["file"] * 30_000) == "postgres"
+
+
 def test_hidden_characters_are_shown(tmp_path: Path) -> None:
     """A caller cannot paint over the screen, nor fill it, by what stands in the command line."""
     shown = target(tmp_path, "sudo", "-Hu", "\x1b[2Jx" * 100)
