@@ -179,15 +179,14 @@ class PamConnection:
             may_know=found.may_know,
         )
         loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
-        deciding = asyncio.create_task(self.ask_core(found, conversation, self.module_ends(request)))
-        # No task of its own for listening: a login that waits for a person would keep it, and what it needs, for long.
+        over: asyncio.Future[Any] = loop.create_future()
+        deciding = loop.create_task(self.ask_core(found, conversation, self.module_ends(request)))
+        # A task for listening would be kept, with all that it needs, while the login waits.
         loop.add_reader(self.connection, self.hear, conversation, over)
         try:
             if self.unread:
                 self.hear(conversation, over)
-            both: list[asyncio.Future[Any]] = [deciding, over]
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((deciding, over), return_when=asyncio.FIRST_COMPLETED)
             if not over.done():
                 self.send_decision(deciding, conversation, found, request.id)
                 return
@@ -214,8 +213,7 @@ class PamConnection:
     def hear(self, conversation: PamConversation, over: "asyncio.Future[None]") -> None:
         """Take what the module says while the core decides; when it goes away, ``over`` gets the reason."""
         try:
-            frames = self.unread or self.cut(self.connection.recv(READ_SIZE))
-            self.unread = []
+            frames, self.unread = self.unread or self.cut(self.connection.recv(READ_SIZE)), []
             for frame in frames:
                 self.take(frame, conversation)
         except (BlockingIOError, InterruptedError):
