@@ -82,7 +82,7 @@ def _ssh_ancestor(process: Process, proc: str) -> Process | None:
             if found.uids == (0, 0, 0):
                 return found
         pid, start_time = parent, started
-    return None
+    raise NoProcess("it has more ancestors than we look at")
 
 
 def _tcp_peer(pid: int, proc: str) -> str | None:
@@ -91,15 +91,29 @@ def _tcp_peer(pid: int, proc: str) -> str | None:
     sshd opened the client's connection before any other, so of several it is the one with the lowest descriptor;
     forwarded connections come later.
     """
+    inodes = _socket_inodes(Path(proc, str(pid), "fd"))
     peers: dict[bytes, str] = {}
     for name, width in (("tcp", 8), ("tcp6", 32)):
         # A kernel without IPv6 has no table for it.
         with contextlib.suppress(NoProcess):
-            peers |= parse_tcp_table(read_limited(f"{proc}/{pid}/net/{name}", TABLE_LIMIT), width)
-    for inode in _socket_inodes(Path(proc, str(pid), "fd")):
-        if inode in peers:
-            return peers[inode]
-    return None
+            table = read_limited(f"{proc}/{pid}/net/{name}", TABLE_LIMIT)
+            peers |= parse_tcp_table(lines_with(table, inodes), width)
+    return next((peers[inode] for inode in inodes if inode in peers), None)
+
+
+def lines_with(table: bytes, words: list[bytes]) -> bytes:
+    """Return the first line of a table and those that hold one of the words.
+
+    Any user can fill the table, by 100,000 connections: to take all its lines apart would stop every other login.
+    """
+    found = [table[: table.find(b"\n") + 1]]
+    for word in words:
+        at = 0
+        while (at := table.find(b" %b " % word, at)) >= 0:
+            start, end = table.rfind(b"\n", 0, at) + 1, table.find(b"\n", at) + 1 or len(table)
+            found.append(table[start:end])
+            at = end
+    return b"".join(found)
 
 
 def _socket_inodes(folder: Path) -> list[bytes]:

@@ -171,13 +171,6 @@ def test_nobody_but_init_above(proc: FakeProc) -> None:
     assert origin_of_process(proc.add(202, 0, "/usr/bin/sudo"), str(proc.folder)) == LOCAL
 
 
-def test_endless_ancestry_ends(proc: FakeProc) -> None:
-    """A chain of more than 64 parents is given up."""
-    for pid in range(100, 170):
-        last = proc.add(pid, pid - 1, "/bin/sh")
-    assert origin_of_process(last, str(proc.folder)) == LOCAL
-
-
 def test_vanished_parent(proc: FakeProc) -> None:
     """A parent that ends while we look leaves the origin unknown, not local."""
     assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)) == UNKNOWN
@@ -199,6 +192,32 @@ def test_real_connection_table() -> None:
             inode = Path(f"/proc/self/fd/{client.fileno()}").readlink().name[8:-1].encode()
             table = Path("/proc/self/net/tcp").read_bytes()
             assert parse_tcp_table(table, 8)[inode] == "127.0.0.1"
+
+
+def test_a_full_table_is_not_taken_apart(proc: FakeProc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who opens thousands of connections does not make every sudo of an ssh session wait for them."""
+    lines: list[int] = []
+
+    def counting(content: bytes, width: int) -> dict[bytes, str]:
+        lines.append(content.count(b"\n"))
+        return parse_tcp_table(content, width)
+
+    monkeypatch.setattr(origin, "parse_tcp_table", counting)
+    others = "".join(line(hexadecimal("198.51.100.2"), inode) for inode in range(10_000, 20_000))
+    table = others + line(hexadecimal("203.0.113.9"), 7) + others
+    proc.add(200, 1, "/usr/sbin/sshd", sockets=(6, 7, 8), tcp=table)
+    assert origin_of_process(proc.add(201, 200, "/usr/bin/sudo"), str(proc.folder)).address == "203.0.113.9"
+    assert lines == [2, 1]
+
+
+def test_more_ancestors_than_are_looked_at(proc: FakeProc) -> None:
+    """A user of an ssh session who starts sudo below a long row of shells is not at this machine by that."""
+    proc.add(100, 1, "/usr/sbin/sshd", sockets=(7,), tcp=line(hexadecimal("203.0.113.9"), 7))
+    for pid in range(101, 180):
+        proc.add(pid, pid - 1, "/bin/bash", uids=(1000, 1000, 1000))
+    sudo = proc.add(180, 179, "/usr/bin/sudo", uids=(1000, 0, 0))
+    assert origin_of_process(sudo, str(proc.folder)) == UNKNOWN
+    assert origin.origin_without_connections(sudo, str(proc.folder)) == UNKNOWN
 
 
 @pytest.mark.parametrize(
