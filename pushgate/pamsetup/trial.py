@@ -116,7 +116,8 @@ def roll_back(trial: Trial) -> list[str]:
     Raises:
         PushgateError: something could not be undone; the trial stays, and the next run tries again.
     """
-    said, failed = [], []
+    said: list[str] = []
+    failed: list[str] = []
     for change in reversed(trial.changes):
         if failed and change.path == trial.places.drop_in:
             # While PAM's file asks for the approval alone, sshd has to go on asking for the key.

@@ -208,9 +208,7 @@ def test_what_cannot_be_undone_is_tried_again(places: Places, monkeypatch: pytes
     assert under_way(places) is None
 
 
-def test_sshd_asks_for_the_key_until_pam_asks_for_the_password(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sshd_asks_for_the_key_until_pam_asks_for_the_password(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the stack cannot be put back, the drop-in stays: at no time is the approval alone enough for a login."""
     before = contents(places)
     begun = begin(places, "sshd-key")
@@ -221,7 +219,7 @@ def test_sshd_asks_for_the_key_until_pam_asks_for_the_password(
 
     with monkeypatch.context() as patched:
         patched.setattr(atomic, "write", fail)
-        with pytest.raises(PushgateError, match=f"could not be undone: {places.pam_folder}/sshd: no space left"):
+        with pytest.raises(PushgateError, match=r"could not be undone: .*pam.d/sshd: no space left"):
             trial.roll_back(begun)
     assert contents(places) == tried
     assert under_way(places) == begun
