@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from pushgate.errors import ConfigurationError, PushgateError
 
@@ -25,17 +26,28 @@ def read_trusted(path: Path, *, secret: bool, limit: int = 64 * 1024) -> bytes:
         # A relative path has parents, too; and behind a link lie other folders than before it.
         check_folders(path.absolute().parent)
         check_folders(path.absolute().parent.resolve())
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        opened = open_itself(path)
     except OSError as error:
         raise _refusal(
             path, f"cannot be read ({os.strerror(error.errno or 0).lower()})", "check path and mode"
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        check_status(path, os.fstat(descriptor), secret=secret)
+    with opened as file:
+        check_status(path, os.fstat(file.fileno()), secret=secret)
         content = file.read(limit + 1)
     if len(content) > limit:
         raise _refusal(path, f"larger than {limit} bytes", "this is not the file that you mean")
     return content
+
+
+def open_itself(path: Path) -> BinaryIO:
+    """Open a file for reading that is no link; a pipe is not waited for.
+
+    Raises:
+        OSError: it cannot be opened, or is a folder.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    # pathlib takes no opener.
+    return open(path, "rb", opener=lambda name, _: os.open(name, flags))
 
 
 def read_secret(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pushgate.errors import PushgateError
+from pushgate.files import open_itself
 
 MAX_SIZE = 64 * 1024
 
@@ -39,17 +40,18 @@ def read(path: Path, owner: int, limit: int = MAX_SIZE) -> Content | None:
     """
     check_folder(path.parent, owner)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        opened = open_itself(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise PushgateError(f"{path}: is a symbolic link", "put a file there, and run this again") from None
-        raise PushgateError(
-            f"{path}: {(error.strerror or 'error').lower()}", "are you root? sudo pushgate pam"
-        ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
+        hint = (
+            "put a file there, and run this again" if error.errno == errno.EISDIR else "are you root? sudo pushgate pam"
+        )
+        raise PushgateError(f"{path}: {(error.strerror or 'error').lower()}", hint) from None
+    with opened as file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise PushgateError(f"{path}: is not a regular file", "put a file there, and run this again")
         check_owner(path, status, owner)

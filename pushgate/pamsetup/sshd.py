@@ -148,10 +148,13 @@ def configuration(places: Places) -> list[ConfigLine]:
 
 
 def first_setting(places: Places, key: str) -> str:
-    """Say which line decides over a value."""
-    for line in configuration(places):
-        if ALIASES.get(line.key, line.key) == key and not line.conditional:
-            return f", because of {line.where}: {clean(line.value, 100)}"
+    """Say which line decides over a value: a Match block that holds for everybody wins over all lines outside."""
+    lines = configuration(places)
+    is_read = not places.drop_in.is_file() or any(line.path == str(places.drop_in) for line in lines)
+    named = [line for line in lines if is_read and ALIASES.get(line.key, line.key) == key]
+    blocks = [line for line in named if line.conditional and line.value == effective(places).get(key)]
+    for line in [*blocks, *(line for line in named if not line.conditional)]:
+        return f", because of {line.where}: {clean(line.value, 100)}"
     return f"; {places.sshd_config} does not include {places.drop_in}"
 
 

@@ -18,6 +18,8 @@ from pushgate.pamsetup.programs import run
 from pushgate.pamsetup.trial import Trial
 
 STEP = 1.0
+RETRY, LONGEST_RETRY = 5.0, 300.0
+"""Seconds until the next attempt to undo what could not be undone: a full disk has room again some day."""
 RESTART_UNIT = "pushgate-pam-trial.service"
 """Undoes a trial at the start of the machine; without a trial it does nothing."""
 
@@ -46,7 +48,7 @@ def arm(begun: Trial, seconds: float) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Wait for the deadline, unless it is here, and undo the trial; exit status 0 if nothing is left to do."""
+    """Wait for the deadline, unless it is here, and undo the trial, however long that takes; returns 0."""
     how, path, ident = arguments
     # `try` holds signals back while it changes files, and what it starts inherits that.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -55,7 +57,8 @@ def main(arguments: list[str]) -> int:
         if not detach():
             return 0
         asyncio.run(wait(Path(path), ident, SystemClock(), boot.now))
-    return finish(Path(path), ident)
+    asyncio.run(finish(Path(path), ident, SystemClock()))
+    return 0
 
 
 def detach() -> bool:
@@ -69,27 +72,38 @@ def detach() -> bool:
 async def wait(path: Path, ident: str, clock: Clock, now: Callable[[], Moment]) -> None:
     """Wait until the deadline, or until the trial is confirmed or undone otherwise."""
     while True:
-        under_way = read(path, ident)
+        try:
+            under_way = read(path, ident)
+        except PushgateError:
+            # `finish` says it, and goes on trying.
+            return
         if under_way is None or under_way.is_over(now()):
             return
         # In short steps: the loop's clock stands still while the machine sleeps, the deadline does not.
         await clock.sleep(min(STEP, under_way.remaining(now())))
 
 
-def finish(path: Path, ident: str) -> int:
-    """Undo the trial, if it is still under way, and tell the system log."""
+async def finish(path: Path, ident: str, clock: Clock) -> None:
+    """Undo the trial, again and again until nothing is left of it: nobody may be able to log in and do it."""
+    pause = RETRY
+    while not undo(path, ident):
+        await clock.sleep(pause)
+        pause = min(2 * pause, LONGEST_RETRY)
+
+
+def undo(path: Path, ident: str) -> bool:
+    """Undo the trial, if it is still under way, and tell the system log; False if that failed."""
     places = Places(state=path.parent, owner=os.geteuid())
-    with locked(places, wait=True):
-        under_way = read(path, ident)
-        if under_way is None:
-            return 0
-        try:
-            trial.roll_back(under_way)
-        except PushgateError as error:
-            syslog.syslog(syslog.LOG_ALERT, error.message)
-            return 1
-        syslog.syslog(syslog.LOG_WARNING, f"the trial of {under_way.service} was not confirmed: rolled back")
-    return 0
+    try:
+        with locked(places, wait=True):
+            under_way = read(path, ident)
+            if under_way is not None:
+                trial.roll_back(under_way)
+                syslog.syslog(syslog.LOG_WARNING, f"the trial of {under_way.service} was not confirmed: rolled back")
+    except (OSError, PushgateError) as error:
+        syslog.syslog(syslog.LOG_ALERT, f"{error}; it is tried again")
+        return False
+    return True
 
 
 def read(path: Path, ident: str) -> Trial | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pushgate.clock import SystemClock
 from pushgate.errors import PushgateError
@@ -116,23 +116,41 @@ def roll_back(trial: Trial) -> list[str]:
     Raises:
         PushgateError: something could not be undone; the trial stays, and the next run tries again.
     """
-    said, failed = [], []
+    said: list[str] = []
+    failed: list[str] = []
     for change in reversed(trial.changes):
+        if failed and change.path == trial.places.drop_in:
+            # While PAM's file asks for the approval alone, sshd has to go on asking for the key.
+            not_undone(trial, failed)
         try:
             if undo(change, trial.places):
                 said.append(f"restored {change.path}")
         except (OSError, PushgateError) as error:
-            failed.append(f"{change.path}: {error}")
+            failed.append(f"{change.path}: {reason(error)}")
     if any(change.path == trial.places.drop_in for change in trial.changes):
         try:
             said.append(setup.reload_sshd(trial.places))
         except (OSError, PushgateError) as error:
-            failed.append(f"sshd: {error}")
+            failed.append(f"sshd: {reason(error)}")
     if failed:
-        hint = f"put it right by hand, then: pushgate pam remove {trial.service}"
-        raise PushgateError(f"the trial of {trial.service} could not be undone: {'; '.join(failed)}", hint)
+        not_undone(trial, failed)
     atomic.delete(trial.places.trial)
     return said
+
+
+def reason(error: OSError | PushgateError) -> str:
+    """Say why, in the words of the other errors."""
+    return error.message if isinstance(error, PushgateError) else (error.strerror or "error").lower()
+
+
+def not_undone(trial: Trial, failed: Sequence[str]) -> NoReturn:
+    """Say what is left of a trial.
+
+    Raises:
+        PushgateError: always.
+    """
+    hint = f"put it right by hand, then: pushgate pam remove {trial.service}"
+    raise PushgateError(f"the trial of {trial.service} could not be undone: {'; '.join(failed)}", hint)
 
 
 def undo(change: Change, places: Places) -> bool:

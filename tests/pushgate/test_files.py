@@ -66,6 +66,13 @@ def test_a_pipe_is_refused_without_waiting(private_folder: Path) -> None:
         read_trusted(pipe, secret=True)
 
 
+def test_a_folder_is_refused(private_folder: Path) -> None:
+    """A folder in place of a file is refused in the same words as everything else that cannot be read."""
+    (private_folder / "file").mkdir()
+    with pytest.raises(ConfigurationError, match=r"file: cannot be read \(is a directory\)"):
+        read_trusted(private_folder / "file", secret=False)
+
+
 def test_a_missing_file_is_refused(private_folder: Path) -> None:
     """A file that is not there is a fault, never a default."""
     with pytest.raises(ConfigurationError, match="no such file"):

@@ -120,6 +120,15 @@ def test_other_kinds_of_files_are_refused(path: Path) -> None:
         read(pipe, UID)
 
 
+def test_a_folder_is_refused(path: Path) -> None:
+    """A folder in place of a file is refused by its own name."""
+    folder = path.with_name("folder")
+    folder.mkdir()
+    with pytest.raises(PushgateError, match="/folder: is a directory") as caught:
+        read(folder, UID)
+    assert "put a file there" in caught.value.hint
+
+
 def test_a_file_that_others_may_write_is_refused(path: Path) -> None:
     """A file that its group may write could hold anything."""
     path.chmod(0o664)

@@ -63,6 +63,22 @@ def test_a_configuration_without_include_is_named(places: Places) -> None:
     """Where sshd_config reads no drop-ins, the error says so."""
     places.sshd_config.write_text("UsePAM yes\n")
     assert "does not include" in sshd.first_setting(places, "authenticationmethods")
+    # And not the line that decides only because ours is not read.
+    put(places, "pushgate.conf", sshd.drop_in(recipe("sshd-key")))
+    places.sshd_config.write_text("UsePAM yes\nKbdInteractiveAuthentication no\n")
+    assert "does not include" in sshd.first_setting(places, "kbdinteractiveauthentication")
+
+
+def test_a_match_block_for_everybody_is_named(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Match all` wins over every line outside of it, wherever it stands: the error names its line."""
+    put(places, "pushgate.conf", sshd.drop_in(recipe("sshd-key")))
+    with places.sshd_config.open("a") as file:
+        file.write("Match all\n  AuthenticationMethods publickey\n")
+    number = len(places.sshd_config.read_text().splitlines())
+    monkeypatch.setattr(sshd, "effective", lambda _: {"authenticationmethods": "publickey"})
+    assert sshd.first_setting(places, "authenticationmethods") == (
+        f", because of {places.sshd_config}:{number}: publickey"
+    )
 
 
 def test_a_configuration_that_sshd_refuses_is_refused(places: Places) -> None:

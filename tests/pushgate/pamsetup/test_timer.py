@@ -4,6 +4,7 @@ import asyncio
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ async def test_another_trial_is_not_its_own(places: Places) -> None:
     begun = begin(places, boot.now(), 600.0)
     installed = contents(places)
     await timer.wait(places.trial, "another", FakeClock(), boot.now)
-    assert timer.finish(places.trial, "another") == 0
+    await timer.finish(places.trial, "another", FakeClock())
     assert contents(places) == installed
     assert timer.read(places.trial, begun.ident) == begun
 
@@ -112,16 +113,42 @@ def test_systemd_calls_it_at_the_deadline(places: Places) -> None:
     assert timer.main(["now", str(places.trial), begun.ident]) == 0
 
 
-def test_what_it_cannot_undo_it_reports(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the files cannot be put back, it ends with an error and the trial stays for the next run."""
+async def test_what_it_cannot_undo_it_tries_again(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is full the timer goes on trying, ever less often; once there is room every byte is as before."""
+    clock, before = FakeClock(), contents(places)
     begun = begin(places, boot.now(), 600.0)
+    tries = []
 
-    def fail(_: Trial) -> list[str]:
-        raise PushgateError("no", "x")
+    def fail(path: Path, _: atomic.Content) -> None:
+        tries.append(clock.now())
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(trial, "roll_back", fail)
-    assert timer.finish(places.trial, begun.ident) == 1
-    assert places.trial.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(atomic, "write", fail)
+        finished = asyncio.create_task(timer.finish(places.trial, begun.ident, clock))
+        await clock.advance(4000.0)
+        assert not finished.done()
+        assert places.trial.exists()
+    moments = sorted(set(tries))
+    assert [later - sooner for sooner, later in pairwise(moments)][:8] == [5, 10, 20, 40, 80, 160, 300, 300]
+    await clock.advance(300.0)
+    assert finished.done()
+    assert contents(places) == before
+    assert not places.trial.exists()
+
+
+async def test_an_unreadable_record_does_not_end_it(places: Places) -> None:
+    """A record that cannot be read for a while is tried again, by the wait and by the end of it."""
+    clock, before = FakeClock(), contents(places)
+    begun = begin(places, boot.now(), 600.0)
+    places.trial.chmod(0o666)
+    await timer.wait(places.trial, begun.ident, clock, boot.now)
+    finished = asyncio.create_task(timer.finish(places.trial, begun.ident, clock))
+    await clock.advance(1.0)
+    places.trial.chmod(0o600)
+    await clock.advance(5.0)
+    assert finished.done()
+    assert contents(places) == before
 
 
 SYSTEMD_RUN = '#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/arguments\nexit {status}\n'

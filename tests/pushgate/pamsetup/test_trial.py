@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pushgate.errors import PushgateError
-from pushgate.pamsetup import setup, sshd, trial
+from pushgate.pamsetup import atomic, setup, sshd, trial
 from pushgate.pamsetup.boot import Moment
 from pushgate.pamsetup.lock import make_state_folder
 from pushgate.pamsetup.places import Places
@@ -206,6 +206,25 @@ def test_what_cannot_be_undone_is_tried_again(places: Places, monkeypatch: pytes
     assert contents(places) == before
     trial.roll_back(begun)
     assert under_way(places) is None
+
+
+def test_sshd_asks_for_the_key_until_pam_asks_for_the_password(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the stack cannot be put back, the drop-in stays: at no time is the approval alone enough for a login."""
+    before = contents(places)
+    begun = begin(places, "sshd-key")
+    tried = contents(places)
+
+    def fail(path: Path, _: atomic.Content) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(atomic, "write", fail)
+        with pytest.raises(PushgateError, match=r"could not be undone: .*pam.d/sshd: no space left"):
+            trial.roll_back(begun)
+    assert contents(places) == tried
+    assert under_way(places) == begun
+    trial.roll_back(begun)
+    assert contents(places) == before
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"changes": [], "places": {}}', '{"changes": 1, "places": {}}'])
