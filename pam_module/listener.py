@@ -106,10 +106,14 @@ class PamListener:
 
     async def accept(self, listening: socket.socket) -> None:
         """Take connections for ever."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listening)
+                # Not sock_accept(): cancelled in the step in which it ends, it would lose the connection it has taken.
+                await readable(listening)
+                connection, _ = listening.accept()
+                connection.setblocking(False)
+            except BlockingIOError:
+                continue
             except OSError as error:
                 # Out of descriptors or memory: those who wait in the queue are served when some are free again.
                 log.error("pam_accept_failed", problem=error.strerror)
@@ -151,6 +155,17 @@ class PamListener:
             hint = "name it under pam.services if its logins are meant to come here"
             log.warning("pam_service_not_configured", service=clean(login.service, 64), hint=hint)
         return await self.authenticate(login, conversation)
+
+
+async def readable(listening: socket.socket) -> None:
+    """Wait until somebody may be there."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(listening, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listening)
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:

@@ -22,9 +22,12 @@ CONNECT_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 5.0
 OUR_FAULT = {
     *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL),
-    *(errno.EACCES, errno.EPERM),
+    *(errno.EACCES, errno.EPERM, errno.ENOTCONN),
 }
-"""No descriptor, memory or port left, or no right to connect: who can bring that about must not make doors open."""
+"""No descriptor, memory or port left, or no right to connect: who can bring that about must not make doors open.
+
+ENOTCONN: of a unix socket whose queue is full asyncio takes the connection for made.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class Unlocker(Unlocking):
     def __init__(self, authenticator: Authenticator) -> None:
         self.authenticator, self.clock = authenticator, authenticator.clock
         self.remembered, self.audit = authenticator.remembered, authenticator.audit
-        self.asking: set[asyncio.Task[Decision]] = set()
+        self.asking: dict[asyncio.Task[Decision], str] = {}
+        """Questions that are out, and whom they are about."""
         self.stopping = False
 
     @override
@@ -111,22 +112,27 @@ class Unlocker(Unlocking):
         """Ask the person; whoever cancels us withdraws the question.
 
         Raises:
-            PushgateError: the daemon stops.
+            PushgateError: the daemon stops, or the unlocking was revoked meanwhile.
         """
-        stops = PushgateError("the daemon stops", "nothing was opened; ask again when it is back")
         if self.stopping:
-            raise stops
+            raise self.taken_back()
         task = asyncio.create_task(self.authenticator.authenticate(login, Silence()))
-        self.asking.add(task)
-        task.add_done_callback(self.asking.discard)
+        self.asking[task] = login.user
+        task.add_done_callback(self.asking.pop)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if self.stopping and task.done():
-                raise stops from None
+            if task.cancelled():
+                raise self.taken_back() from None
             task.cancel("nobody waits for the unlocking any more")
             await finish(task)
             raise
+
+    def taken_back(self) -> PushgateError:
+        """Say why the question was withdrawn, or not put, although somebody waits for its answer."""
+        if self.stopping:
+            return PushgateError("the daemon stops", "nothing was opened; ask again when it is back")
+        return PushgateError("it was revoked meanwhile", "nothing was opened")
 
     @override
     def lock(self, asked: Mapping[str, Any]) -> Report:
@@ -134,6 +140,10 @@ class Unlocker(Unlocking):
         if not isinstance(user, str) or not is_clean_name(user):
             raise PushgateError("no user has such a name", "1 to 128 characters, none hidden")
         forgotten = self.remembered.forget(user)
+        for task, asked_about in self.asking.items():
+            # Or an approval of what was asked before would open again what is closed now.
+            if asked_about.casefold() == user.casefold():
+                task.cancel("revoked")
         audit_id = new_audit_id()
         self.audit.note("unlock_revoked", audit_id, {"user": user, "forgotten": forgotten})
         log.info("locked", audit_id=audit_id, user=clean(user, 128), forgotten=forgotten)

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register our plugins."""
+    # Ignored under nohup, and handed on to what tests start and end by it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.pluginmanager.register(TimeLimit(), "time_limit")
     no_skip = NoSkip.from_environment()
     if no_skip is not None:

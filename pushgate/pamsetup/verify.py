@@ -13,6 +13,7 @@ from pushgate.pamsetup.recipes import Recipe
 from pushgate.pamstack import StackRule, UnreadableStack, logical_lines, parse_line, read_stack
 
 GATE = "pam_pushgate"
+PYTHON, HOOK = "pam_python", "pushgate/hook.py"
 
 
 def check(recipe: Recipe, service: str, folder: Path, changed: Mapping[str, bytes]) -> list[PushgateError]:
@@ -53,9 +54,16 @@ def check_rules(recipe: Recipe, service: str, folder: Path) -> None:
         PushgateError: saying what is missing.
     """
     try:
-        rules = [rule for rule in read_stack(service, folder) if rule.type == "auth"]
+        everything = read_stack(service, folder)
     except UnreadableStack as error:
         raise PushgateError(str(error), "correct the stack first") from None
+    rules = [rule for rule in everything if rule.type == "auth"]
+    for rule in everything:
+        if rule.name == PYTHON and (recipe.service != "sshd" or HOOK in rule.arguments):
+            hint = "take that line out: an interpreter in a setuid program is the caller's to lead astray"
+            if recipe.service == "sshd":
+                hint = "take that line out: it is the same module in Python, and would ask a second time"
+            raise PushgateError(f"{rule.path}:{rule.line}: loads pam_python", hint)
     gates = [at for at, rule in enumerate(rules) if rule.name == GATE]
     if len(gates) != 1 or rules[gates[0]].control != "required":
         hint = "nothing has been changed; is a line continued by a backslash, or included twice?"

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import gc
 import os
 import socket
 import stat
@@ -236,3 +238,19 @@ async def test_stop_withdraws(tmp_path: Path) -> None:
         assert await test.core.withdrawn == "the daemon stops"
         assert await module.receive_all() == []
         assert not test.socket.exists()
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_connection_that_comes_as_the_listener_stops(tmp_path: Path, steps: int) -> None:
+    """A module that connects in whatever step of the listener's end is let go, and no socket is left behind."""
+    async with running_listener(tmp_path) as test:
+        with socket.socket(socket.AF_UNIX) as module:
+            module.connect(str(test.socket))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await test.listener.stop()
+            module.settimeout(5)
+            # Reset, where it was never taken out of the queue.
+            with contextlib.suppress(ConnectionResetError):
+                assert module.recv(1) == b""
+    gc.collect()

@@ -5,6 +5,7 @@ import errno
 import gzip
 import os
 import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -154,6 +155,19 @@ async def test_a_daemon_without_descriptors_does_not_call_its_provider_unreachab
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert (caught.value.kind, caught.value.sent) == (FailureKind.CONFIG, False)
+
+
+async def test_a_full_queue_is_no_outage(private_folder: Path) -> None:
+    """An attacker who fills the queue of an authority that is busy does not make it unreachable."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(private_folder / "s"))
+        listening.listen(0)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(private_folder / "s"))
+            async with client_of(f"unix:{private_folder}/s") as client:
+                with pytest.raises(RequestFailedError) as caught:
+                    await client.request("GET", "/api/ping", deadline=CLOCK.now() + 5)
+    assert caught.value.kind is FailureKind.CONFIG
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL, errno.ENOBUFS])

@@ -197,6 +197,23 @@ async def test_an_approval_in_the_moment_of_giving_up_opens_nothing() -> None:
     assert core.audit.notes == []
 
 
+async def test_revoking_withdraws_the_persons_question() -> None:
+    """An administrator who revokes what a person was just asked about has nothing opened by a later approval."""
+    core = UnlockCore()
+    unlocking, other = core.begin(), core.begin(user="bob")
+    await core.settle()
+    core.unlocker.lock({"user": "Alice"})
+    await core.settle()
+    assert (unlocking.done(), other.done()) == (True, False)
+    with pytest.raises(PushgateError, match="revoked meanwhile"):
+        await unlocking
+    assert "cancel s1" in core.provider.calls
+    core.provider.answer("s1", Approved("phone"))
+    core.provider.answer("s2", Approved("phone"))
+    assert [entry["user"] for entry in (await other)["open"]] == ["bob", "bob"]
+    assert core.unlocker.asking == {}
+
+
 async def test_a_daemon_that_stops_withdraws_the_question() -> None:
     """A daemon that ends while it asks takes the question back first."""
     core = UnlockCore()
@@ -204,7 +221,7 @@ async def test_a_daemon_that_stops_withdraws_the_question() -> None:
     await core.settle()
     await core.unlocker.close()
     assert core.provider.calls[-1] == "cancel s1"
-    assert core.unlocker.asking == set()
+    assert core.unlocker.asking == {}
     with pytest.raises(PushgateError, match="the daemon stops"):
         await unlocking
     with pytest.raises(PushgateError, match="the daemon stops"):

@@ -5,7 +5,7 @@ import pytest
 from pushgate.decision import Reason
 from pushgate.firstfactor.base import Checked, FirstFactor, PasswordRight, PasswordWrong
 from pushgate.login import Login, Secret
-from pushgate.outcome import Approved, Failed, FailureKind
+from pushgate.outcome import Approved, Failed, FailureKind, Outcome
 from pushgate.policy import Policy, Rule
 from tests.support.core import Core, make_login
 
@@ -75,6 +75,31 @@ async def test_a_failing_first_factor_never_fails_open(kind: FailureKind, asked:
     decision = await core.start(vpn(b"wonderland"))
     assert (decision.accept, decision.reason) == (False, Reason.FIRST_FACTOR_FAILED)
     assert core.provider.calls == []
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(59.5, False), (57.0, True)])
+async def test_a_provider_without_time_to_answer_is_not_down(seconds: float, opens: bool) -> None:
+    """Who can make the check of passwords slow until hardly any time is left gets in by no outage."""
+    core = Core()
+    passwords = with_passwords(core, Rule(accept_if_unreachable=True))
+
+    async def check(login: Login, password: Secret, deadline: float) -> Checked:
+        await core.clock.sleep(seconds)
+        return RIGHT
+
+    async def begin(login: Login, deadline: float) -> Outcome:
+        try:
+            async with core.clock.timeout_at(deadline):
+                await core.clock.sleep(100)
+        except TimeoutError:
+            pass
+        return Failed(FailureKind.UNAVAILABLE, asked=False)
+
+    passwords.check, core.provider.begin = check, begin  # type: ignore[method-assign]
+    deciding = core.start(vpn(b"wonderland"))
+    await core.clock.advance(61)
+    decision = await deciding
+    assert (decision.accept, decision.reason) == (opens, Reason.FAIL_OPEN if opens else Reason.UNAVAILABLE)
 
 
 async def test_a_password_that_holds_a_separator() -> None:

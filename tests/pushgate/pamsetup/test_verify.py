@@ -112,3 +112,22 @@ def test_su_keeps_root_unasked(places: Places) -> None:
     with pytest.raises(PushgateError, match="root itself would be asked") as caught:
         check(recipe("su"), "su", places.pam_folder, changed(places, "su", "@include common-auth\n"))
     assert caught.value.hint == "begin the file with: auth sufficient pam_rootok.so"
+
+
+@pytest.mark.parametrize("name", ["sudo", "sudo-push", "su"])
+@pytest.mark.parametrize("kind", ["auth required", "session optional"])
+def test_python_in_a_setuid_program_is_refused(places: Places, name: str, kind: str) -> None:
+    """An administrator whose sudo or su loads an interpreter for anything is told which line it is."""
+    service = recipe(name).service
+    files = changed(places, name, f"{STACKS[service]}{kind} pam_python.so /usr/lib/other.py\n")
+    with pytest.raises(PushgateError, match=rf"pam\.d/{service}:\d+: loads pam_python"):
+        check(recipe(name), service, places.pam_folder, files)
+
+
+def test_the_module_in_python_beside_the_other_is_refused(places: Places) -> None:
+    """An administrator whose sshd has the module in Python already is not asked twice; other scripts are left alone."""
+    line = "auth required pam_python.so /usr/lib/pushgate/hook.py\n"
+    with pytest.raises(PushgateError, match="loads pam_python"):
+        check(recipe("sshd-key"), "sshd", places.pam_folder, changed(places, "sshd-key", STACKS["sshd"] + line))
+    other = changed(places, "sshd-key", f"{STACKS['sshd']}session optional pam_python.so /usr/lib/other.py\n")
+    check(recipe("sshd-key"), "sshd", places.pam_folder, other)
