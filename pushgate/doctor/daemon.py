@@ -100,6 +100,6 @@ def check_status(ask: Ask, control: Path) -> Iterator[Finding]:
     try:
         ask()
     except PushgateError as fault:
-        yield found("status", control, fault.message, fault.hint)
+        yield found("status", control, fault.message.removeprefix(f"{control}: "), fault.hint)
     else:
         yield fine("status", control, "the daemon answers")

@@ -129,4 +129,9 @@ def config_lines(machine: Machine, path: str, depth: int = 0, *, conditional: bo
 def included(machine: Machine, pattern: str) -> list[str]:
     """List the files that an Include means, in sshd's order."""
     relative = (pattern if pattern.startswith("/") else f"/etc/ssh/{pattern}").lstrip("/")
-    return sorted("/" + str(path.relative_to(machine.root)) for path in machine.root.glob(relative))
+    found = machine.root.glob(relative)
+    # In sshd's glob(3) a star stands for no dot at the beginning.
+    hidden = relative.rpartition("/")[2].startswith(".")
+    return sorted(
+        "/" + str(path.relative_to(machine.root)) for path in found if hidden or not path.name.startswith(".")
+    )

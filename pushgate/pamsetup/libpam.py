@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pushgate.errors import PushgateError
-from pushgate.pamsetup.programs import run
+from pushgate.pamsetup.programs import TEMPORARY, run
 from pushgate.text import clean
 
 LIBRARY = "libpam.so.0"
@@ -53,7 +53,7 @@ def complaints(service: str, folder: Path, changed: Mapping[str, bytes], module:
     Raises:
         PushgateError: it could not be asked.
     """
-    with tempfile.TemporaryDirectory(prefix="pushgate-pam-") as name:
+    with tempfile.TemporaryDirectory(prefix="pushgate-pam-", dir=TEMPORARY) as name:
         copy = Path(name)
         for path in folder.iterdir():
             if path.is_file():

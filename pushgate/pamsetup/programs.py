@@ -7,6 +7,8 @@ from pathlib import Path
 from pushgate.errors import PushgateError
 
 SECONDS = 30
+TEMPORARY = "/tmp"  # noqa: S108 - nobody can swap root's folders in there
+"""For folders that root's programs read again: what TMPDIR names could be somebody else's, after su for example."""
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 """Whoever became root by sudo may have brought along variables of their own."""
 

@@ -9,6 +9,7 @@ from pushgate.doctor.machine import Machine
 from pushgate.doctor.stacks import check_ways
 from pushgate.doctor.survey import survey
 from pushgate.errors import PushgateError
+from pushgate.pamsetup.programs import TEMPORARY
 from pushgate.pamsetup.recipes import Recipe
 from pushgate.pamstack import StackRule, UnreadableStack, logical_lines, parse_line, read_stack
 
@@ -34,7 +35,7 @@ def check(recipe: Recipe, service: str, folder: Path, changed: Mapping[str, byte
         for number, line in logical_lines(data.decode("utf-8", "replace")):
             if parse_line(folder / file, number, line) is None:
                 raise PushgateError(f"{folder / file}:{number}: is no line of PAM", "correct it first")
-    with tempfile.TemporaryDirectory(prefix="pushgate-pam-") as name:
+    with tempfile.TemporaryDirectory(prefix="pushgate-pam-", dir=TEMPORARY) as name:
         copy = Path(name)
         for path in folder.iterdir():
             if path.is_file():

@@ -125,6 +125,17 @@ def test_lines(tmp_path: Path) -> None:
     assert ann.where("usepam") == "/etc/ssh/sshd_config.d/a.conf:2"
 
 
+def test_hidden_files_are_not_included(tmp_path: Path) -> None:
+    """What an editor leaves with a dot in front is no file of sshd's, unless the line names it so."""
+    files = {
+        "/etc/ssh/sshd_config": "Include sshd_config.d/*.conf sshd_config.d/.own*\n",
+        "/etc/ssh/sshd_config.d/.a.conf": "UsePAM no\n",
+        "/etc/ssh/sshd_config.d/.own.conf": "UsePAM yes\n",
+    }
+    lines = config_lines(machine(tmp_path, files=files), "/etc/ssh/sshd_config")
+    assert [line.value for line in lines if line.key == "usepam"] == ["yes"]
+
+
 def test_an_include_in_a_circle(tmp_path: Path) -> None:
     """A file that includes itself is read for a while, and not for ever."""
     whole = machine(tmp_path, files={"/etc/ssh/sshd_config": "Include sshd_config\nUsePAM yes\n"})

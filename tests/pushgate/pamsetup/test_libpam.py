@@ -1,5 +1,6 @@
 """libpam's own word on a stack."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def with_line(places: Places, line: str) -> dict[str, bytes]:
 
 def test_a_stack_that_loads_is_taken(places: Places) -> None:
     """A module that libpam can load is no reason to complain."""
+    check("sudo", places.pam_folder, with_line(places, f"auth required {places.module}"), places.module)
+
+
+def test_what_root_loads_lies_where_nobody_else_can_swap_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TMPDIR may name somebody else's folder, who would exchange the stacks before libpam loads what they name."""
+    monkeypatch.setattr(tempfile, "tempdir", str(places.state / "somebody-elses"))
     check("sudo", places.pam_folder, with_line(places, f"auth required {places.module}"), places.module)
 
 

@@ -1,5 +1,7 @@
 """What has to be true of a stack with our line in it."""
 
+import tempfile
+
 import pytest
 
 from pushgate.errors import PushgateError
@@ -24,6 +26,12 @@ def changed(places: Places, name: str, text: str | None = None) -> dict[str, byt
 def test_debians_stacks_are_fine(places: Places, name: str) -> None:
     """Each of the tested stacks in Debian's file leads every login to the module."""
     check(recipe(name), recipe(name).service, places.pam_folder, changed(places, name))
+
+
+def test_the_copy_lies_where_nobody_else_can_swap_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TMPDIR may name somebody else's folder, who would have another stack checked than the one that is written."""
+    monkeypatch.setattr(tempfile, "tempdir", str(places.state / "somebody-elses"))
+    check(recipe("sudo"), "sudo", places.pam_folder, changed(places, "sudo"))
 
 
 @pytest.mark.parametrize(
