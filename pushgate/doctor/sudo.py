@@ -61,6 +61,9 @@ def services(rules: Sudoers, seen: Survey) -> Iterator[Finding]:
 def timestamp(rules: Sudoers) -> Iterator[Finding]:
     """Say how long one approval holds."""
     told = [minutes(value) for value in rules.values("timestamp_timeout")] or [DEFAULT_MINUTES]
+    if any(told) and "global" in rules.values("timestamp_type"):
+        line = rules.where("Defaults", "timestamp_type")
+        yield found("sudo-timestamp", line, "one approval holds in all sessions of the person", "remove timestamp_type")
     where = rules.where("Defaults", "timestamp_timeout")
     for value in told:
         hint = "Defaults timestamp_timeout=0 asks at each use"

@@ -41,6 +41,8 @@ def test_debians_rules(tmp_path: Path) -> None:
         ("Defaults pam_service=sudo-i\n", []),
         ("Defaults timestamp_timeout=-1\n", ["sudo-timestamp"]),
         ("Defaults timestamp_timeout=60\n", ["sudo-timestamp"]),
+        ("Defaults timestamp_type=global\n", ["sudo-timestamp"]),
+        ("Defaults timestamp_type=global, timestamp_timeout=0\n", []),
         ("Defaults timestamp_timeout=0\n", []),
         ("Defaults !timestamp_timeout\n", []),
     ],
