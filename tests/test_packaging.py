@@ -117,12 +117,24 @@ def test_example_fits_on_a_screen() -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 60
 
 
-def test_example_is_accepted(private_folder: Path) -> None:
-    """The example configuration has no fault."""
+@pytest.mark.parametrize("with_radius", [False, True])
+def test_example_is_accepted(private_folder: Path, with_radius: bool) -> None:
+    """The example configuration has no fault, also with the part that is commented out."""
+    text = EXAMPLE.read_text()
+    if with_radius:
+        head, mark, tail = text.partition("# radius:\n")
+        section, end, rest = tail.partition("\n\n")
+        text = head + (mark + section).replace("\n# ", "\n").removeprefix("# ") + end + rest
     copy = private_folder / "pushgate.yaml"
-    copy.write_bytes(EXAMPLE.read_bytes())
+    copy.write_text(text)
     copy.chmod(0o600)
-    load_settings(copy)
+    assert (load_settings(copy).radius is not None) == with_radius
+
+
+def test_example_needs_no_other_file() -> None:
+    """Whoever has installed the package can start the daemon: the example names no secret that somebody has to make."""
+    named = re.findall(r"^ *\w+_file: (\S+)", EXAMPLE.read_text(), flags=re.MULTILINE)
+    assert {str(Path(path).parent) for path in named} == {"/var/lib/pushgate/authority"}
 
 
 def test_socket_is_where_the_module_looks() -> None:

@@ -19,6 +19,10 @@ from pushgate.sections.pam import PamSettings
 
 SECONDS = 2.0
 """The module's own limit for connecting."""
+ANSWER_SECONDS = 10.0
+"""A daemon that systemd starts for this connection needs a moment."""
+PROBE, ANSWER = b"A\0\4v=0\0", b"R\0\1\3"
+"""A request of a version that does not exist, and what every daemon says to it."""
 DEFAULT_SOCKET = Path("/run/pushgate/pam.sock")
 MODULE_WAITS = 75
 """Seconds, without an option."""
@@ -91,7 +95,7 @@ def check_daemon(path: Path, owner: int) -> None:
     Raises:
         PushgateError: with what is wrong.
     """
-    hint = "start it: systemctl start pushgate (see: pushgate status)"
+    hint = "start it: systemctl start pushgate; if it does not stay: pushgate check"
     try:
         status = path.lstat()
         if not stat.S_ISSOCK(status.st_mode):
@@ -101,11 +105,17 @@ def check_daemon(path: Path, owner: int) -> None:
             connection.settimeout(SECONDS)
             connection.connect(str(path))
             _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            if uid != owner or status.st_uid != owner:
+                raise PushgateError(f"{path}: served by user {uid}, whom the module does not trust", hint)
+            # With pushgate.socket it is systemd that listens, also for a daemon that cannot start.
+            connection.settimeout(ANSWER_SECONDS)
+            connection.sendall(PROBE)
+            answer = connection.recv(len(ANSWER), socket.MSG_WAITALL)
     except OSError as error:
         reason = (error.strerror or "no answer in time").lower()
         raise PushgateError(f"{path}: no daemon answers ({reason})", hint) from None
-    if uid != owner or status.st_uid != owner:
-        raise PushgateError(f"{path}: served by user {uid}, whom the module does not trust", hint)
+    if answer != ANSWER:
+        raise PushgateError(f"{path}: what answers there is no daemon of pushgate's", hint)
 
 
 def check_console(places: Places) -> None:

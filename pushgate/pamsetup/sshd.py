@@ -167,7 +167,8 @@ def reload(places: Places) -> str:
     if places.systemd.is_dir():
         for unit in UNITS:
             if run([places.systemctl, "is-active", "--quiet", unit]).returncode == 0:
-                done = run([places.systemctl, "reload", unit])
+                # Not in turn: at the start of the machine the unit that calls this is one that sshd waits for.
+                done = run([places.systemctl, "--job-mode=ignore-dependencies", "reload", unit])
                 if done.returncode != 0:
                     raise PushgateError(
                         f"systemctl reload {unit}: {clean(done.stderr.strip(), 300)}", "journalctl -u ssh"

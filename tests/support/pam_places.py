@@ -2,6 +2,10 @@
 
 import os
 import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -108,3 +112,27 @@ def add_login(proc: Path, first: int, *, program: str = "/usr/bin/sudo", pid: in
     command = first + 3 if pid is None else pid
     add_process(proc, command, first + 2, "/usr/bin/python3", start=first + 3)
     return command
+
+
+@contextmanager
+def answering(path: Path) -> Iterator[None]:
+    """Listen where the daemon would, and answer each request as it answers one that it does not understand."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen(64)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(64)
+                        connection.sendall(b"R\0\1\3")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()

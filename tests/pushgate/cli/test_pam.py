@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from pushgate.pamsetup import boot, timer, work
 from pushgate.pamsetup import trial as trials
 from pushgate.pamsetup.places import Places
 from tests.support.config import PROVIDER, write_config
-from tests.support.pam_places import add_login, contents, own_places
+from tests.support.pam_places import add_login, answering, contents, own_places
 
 PAM = """\
 pam:
@@ -35,9 +34,7 @@ def places(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pl
     monkeypatch.setattr(verbs, "the_places", lambda _: own)
     monkeypatch.setattr(work.begin_trial, "__defaults__", (lambda _, __: None,))
     write_config(private_folder, PROVIDER, PAM)
-    with socket.socket(socket.AF_UNIX) as daemon:
-        daemon.bind(str(private_folder / "pam.sock"))
-        daemon.listen(64)
+    with answering(private_folder / "pam.sock"):
         yield own
 
 

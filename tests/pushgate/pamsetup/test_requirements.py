@@ -2,17 +2,19 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from pushgate.errors import PushgateError
+from pushgate.pamsetup import requirements
 from pushgate.pamsetup.places import Places
 from pushgate.pamsetup.requirements import check_console, check_daemon, faults, module_options, module_waits, warnings
 from pushgate.sections.pam import PamSettings
-from tests.support.pam_places import places, recipe
+from tests.support.pam_places import answering, places, recipe
 
 __all__ = ["places"]
 
@@ -26,9 +28,7 @@ def settings(path: Path, *services: str) -> PamSettings:
 def daemon(private_folder: Path) -> Iterator[Path]:
     """Something that listens where the daemon would, as this user."""
     path = private_folder / "pam.sock"
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-        listening.listen(8)
+    with answering(path):
         yield path
 
 
@@ -93,6 +93,31 @@ def test_somebody_elses_daemon_is_not_trusted(daemon: Path) -> None:
     """A socket in a folder of somebody else is refused, as the module would."""
     with pytest.raises(PushgateError, match="is owned by user"):
         check_daemon(daemon, os.geteuid() + 1)
+
+
+@pytest.mark.parametrize(("told", "reason"), [(b"", "no daemon of pushgate's"), (None, "no answer in time")])
+def test_a_socket_without_a_daemon_is_no_daemon(
+    private_folder: Path, told: bytes | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where systemd listens for a daemon that cannot start, connecting works: it is the answer that is missing."""
+    monkeypatch.setattr(requirements, "ANSWER_SECONDS", 0.2)
+    path = private_folder / "activated.sock"
+    with socket.socket(socket.AF_UNIX) as listening, ExitStack() as open_ones:
+        listening.bind(str(path))
+        listening.listen(8)
+
+        def hang_up() -> None:
+            connection, _ = listening.accept()
+            open_ones.enter_context(connection)
+            if told is not None:
+                connection.recv(64)
+                connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(PushgateError, match=reason):
+            check_daemon(path, os.geteuid())
+        thread.join()
 
 
 def test_a_full_queue_is_no_answer(private_folder: Path) -> None:

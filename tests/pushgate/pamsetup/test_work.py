@@ -1,7 +1,6 @@
 """The verbs of ``pushgate pam``."""
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +17,7 @@ from pushgate.pamsetup.places import Places
 from pushgate.pamsetup.trial import Trial
 from pushgate.pamsetup.work import Job
 from tests.support.config import PROVIDER, RADIUS, write_config
-from tests.support.pam_places import add_login, contents, own_places
+from tests.support.pam_places import add_login, answering, contents, own_places
 
 PAM = """\
 pam:
@@ -33,9 +32,7 @@ def places(private_folder: Path) -> Iterator[Places]:
     """A machine's files, a daemon that listens, and a login in which we are."""
     own = replace(own_places(private_folder), proc=str(private_folder / "proc"))
     add_login(Path(own.proc), 50, pid=os.getpid())
-    with socket.socket(socket.AF_UNIX) as daemon:
-        daemon.bind(str(private_folder / "pam.sock"))
-        daemon.listen(64)
+    with answering(private_folder / "pam.sock"):
         yield own
 
 

@@ -266,6 +266,34 @@ def test_a_removal_is_refused_while_a_stack_loads_the_module(system: System, lin
     assert system.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "pushgate") == "installed"
 
 
+def test_an_upgrade_that_failed_half_way_and_a_purge_lock_nobody_out(system: System) -> None:
+    """An administrator who purges a package that is only unpacked, so without its own checks, gets the stacks back."""
+    before = Look.at(system).pam
+    gate_on(system)
+    assert "pam_pushgate" in system.path("/etc/pam.d/sshd").read_text()
+    system.run("dpkg", "--unpack", NEW_DEB)
+    printed = system.run("dpkg", "--purge", "pushgate")
+    assert Look.at(system).pam == before
+    assert not system.path("/etc/ssh/sshd_config.d/pushgate.conf").exists()
+    assert "pushgate: took its lines out of /etc/pam.d/sshd" in printed
+    assert system.try_to_run("systemctl", "is-active", "pushgate").stdout == "inactive\n"
+
+
+def test_a_trial_that_a_restart_has_cut_off_is_undone(system: System) -> None:
+    """After a restart the unit undoes a trial and makes sshd read its files, also where sshd is there already."""
+    before = Look.at(system).pam
+    gate_on(system)
+    system.run("pushgate", "pam", "remove", "sshd")
+    system.run("systemctl", "start", "ssh")
+    system.run("pushgate", "pam", "try", "sshd", "--no-wait")
+    trial = system.path("/var/lib/pushgate/pam/trial.json")
+    trial.write_text(json.dumps({**json.loads(trial.read_text()), "boot": "another"}))
+    system.run("systemctl", "start", "pushgate-pam-trial.service", timeout=20)
+    assert Look.at(system).pam == before
+    assert not trial.exists()
+    assert not system.path("/etc/ssh/sshd_config.d/pushgate.conf").exists()
+
+
 def test_a_purge_leaves_nothing(installed: Installed, system: System) -> None:
     """An administrator who removes the package keeps the configuration; a purge takes files, units and account, too."""
     assert ACCEPTED in gate_on(system, "pushgate.socket").answer("approved")
