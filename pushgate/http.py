@@ -18,6 +18,8 @@ from pushgate.outcome import FailureKind
 
 MAX_BODY = 64 * 1024
 CONNECT_SECONDS = 5.0
+LATE_SECONDS = 0.5
+"""A time-out that comes so late is ours: this machine stood still, and the reply may lie there unread."""
 # Shorter than the authority's 10 s, so that a request never meets a connection that the server is just closing.
 KEEP_ALIVE_SECONDS = 5.0
 OUR_FAULT = {
@@ -102,6 +104,10 @@ class JsonClient:
             ):
                 return Reply(response.status, await read_json(response), retry_after(response))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, TimeoutError) and self.clock.now() - deadline > LATE_SECONDS:
+                # No outage: who can slow this machine down, as every user can, must not make doors open.
+                detail = "timed out late: this machine is too slow"
+                raise RequestFailedError(FailureKind.RATE_LIMITED, sent=mark.sent, detail=detail) from None
             raise classify(error, sent=mark.sent) from None
 
     async def close(self) -> None:

@@ -82,7 +82,7 @@ const ENGLISH = {
   origin_nas: "as the network device reports it",
   origin_pam: "as the service reports it",
   origin_kernel: "seen by the host’s kernel",
-  origin_local: "at the machine itself",
+  origin_local: "on the machine, outside ssh",
   origin_unknown: "not known how",
   originOther: "known by: ",
   created: "When",

@@ -116,7 +116,7 @@ ORIGINS = {
     "nas": "as the network device reports it",
     "pam": "as the service reports it",
     "kernel": "seen by the host's kernel",
-    "local": "at the machine itself",
+    "local": "on the machine, outside ssh",
 }
 """How an address is known, in words; any other kind is shown as it is."""
 

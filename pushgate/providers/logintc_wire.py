@@ -105,7 +105,7 @@ def shown_command(login: Login, send_command: bool) -> str:
 
 def describe_origin(login: Login) -> str:
     """Say in words where a login without an address comes from."""
-    return "this machine" if login.origin.source is OriginSource.LOCAL else "unknown"
+    return "this machine, outside ssh" if login.origin.source is OriginSource.LOCAL else "unknown"
 
 
 def read_created(reply: Reply, *, domain_known: bool) -> Approved | Denied | Pending | Failed:

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from typing_extensions import override
 
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient, Reply, RequestFailedError, classify
@@ -155,6 +156,27 @@ async def test_a_daemon_without_descriptors_does_not_call_its_provider_unreachab
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert (caught.value.kind, caught.value.sent) == (FailureKind.CONFIG, False)
+
+
+@pytest.mark.parametrize(("stood_still", "kind"), [(0.0, FailureKind.UNAVAILABLE), (6.0, FailureKind.RATE_LIMITED)])
+async def test_a_machine_that_stands_still_is_no_outage(stood_still: float, kind: FailureKind) -> None:
+    """A user who makes the machine so slow that calls end late does not make the provider unreachable."""
+
+    class Stalling(SystemClock):
+        seconds = 0.0
+
+        @override
+        def now(self) -> float:
+            return super().now() + self.seconds
+
+    clock = Stalling()
+    async with raw_server(b"", delay=0.2) as url:
+        client = JsonClient(url, clock, {})
+        asyncio.get_running_loop().call_later(0.01, setattr, clock, "seconds", stood_still)
+        with pytest.raises(RequestFailedError) as caught:
+            await client.request("GET", "/api/ping", deadline=clock.now() + 0.05)
+        await client.close()
+    assert caught.value.kind is kind
 
 
 async def test_a_full_queue_is_no_outage(private_folder: Path) -> None:

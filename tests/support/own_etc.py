@@ -83,7 +83,8 @@ class OwnEtc:
     def enter(self, *command: str | Path) -> list[str]:
         """Return the command line that runs a program inside."""
         assert self.holder is not None
-        return ["nsenter", f"--target={self.holder.pid}", "--mount", "--wd=/", "--", *map(str, command)]
+        options = ["--mount", "--root", "--wdns=/"]
+        return ["nsenter", f"--target={self.holder.pid}", *options, "--", *map(str, command)]
 
     def run(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
         """Run a program inside to its end."""

@@ -107,7 +107,7 @@ def test_rows_of_a_sudo() -> None:
     [
         ("", "unknown", "address unknown"),
         ("", "", "address unknown"),
-        ("", "local", "address unknown (at the machine itself)"),
+        ("", "local", "address unknown (on the machine, outside ssh)"),
         ("203.0.113.7", "nas", "203.0.113.7 (as the network device reports it)"),
         ("203.0.113.7", "unknown", "203.0.113.7 (unknown)"),
         ("203.0.113.7", "guess\x1b", "203.0.113.7 (guess\\x1b)"),

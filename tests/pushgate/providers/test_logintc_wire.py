@@ -24,7 +24,7 @@ from tests.support.transport import SESSION
 def test_a_login_from_this_machine_says_so() -> None:
     """A person who is asked about a local sudo reads that it comes from this machine."""
     body = v1_body(make_login(origin=Origin(None, OriginSource.LOCAL)), send_command=False)
-    assert body["attributes"][0] == {"key": "IP Address", "value": "this machine"}
+    assert body["attributes"][0] == {"key": "IP Address", "value": "this machine, outside ssh"}
 
 
 @pytest.mark.parametrize(("ours", "shown"), [(True, "let you in"), (False, "")])
