@@ -46,7 +46,7 @@ class System:
 
     def command(self, *argv: str) -> list[str]:
         """Return the command line that runs a program inside."""
-        enter = ("nsenter", f"--target={self.init}", "--mount", "--pid", "--cgroup")
+        enter = ("nsenter", f"--target={self.init}", "--mount", "--pid", "--cgroup", "--root", "--wdns=/")
         return self.network.command(*enter, "--", "env", "-i", *VARIABLES, *argv)
 
     def start(self, *argv: str) -> "subprocess.Popen[bytes]":
