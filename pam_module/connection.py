@@ -5,18 +5,17 @@ import contextlib
 import functools
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from pam_module.accounts import Accounts
 from pam_module.codes import PamCode, code_for
 from pam_module.conversation import PamConversation, RefusedBySshdError
+from pam_module.identify import AccountSources, identify
 from pam_module.openssh import OpenSshVersions
 from pam_module.options import NOT_CONFIGURED, ServiceOptions
-from pam_module.processes import NoProcess, Process, read_process, read_stat
+from pam_module.processes import NoProcess, read_process, read_stat
 from pam_module.protocol import (
     ANSWER,
     CANCEL,
@@ -31,7 +30,7 @@ from pam_module.protocol import (
     parse_request,
 )
 from pam_module.requesters import Requesters, requester_of
-from pam_module.requests import Identified, login_at_once, login_of
+from pam_module.requests import Identified
 from pam_module.styles import style_of
 from pushgate.clock import Clock
 from pushgate.conversation import Conversation
@@ -46,8 +45,6 @@ log = structlog.get_logger()
 Authenticate = Callable[[Login, Conversation], Awaitable[Decision]]
 
 FIRST_FRAME_SECONDS = 5.0
-LOOKUP_SECONDS = 5.0
-"""For the account database, which may be a directory server that hangs."""
 MARGIN_SECONDS = 5.0
 """How much earlier than the module the daemon must be done."""
 READ_SIZE = 4096
@@ -56,17 +53,6 @@ CLOSED = "client closed the connection"
 
 class PeerGone(Exception):  # noqa: N818 - what ends a login that nobody waits for
     """Nobody waits for an answer any more; the text says why, for the audit record."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSources:
-    """Where accounts are looked up."""
-
-    local: Accounts
-    """Answers at once."""
-    all: Accounts
-    """May block, so it is asked in one of the threads."""
-    threads: Executor
 
 
 class RefusedBySshd(PeerGone):
@@ -110,7 +96,11 @@ class PamConnection:
             process = read_process(peer_pid)
             request = await self.receive_request()
             options = self.services.get(request.service.decode("utf-8", "replace"), NOT_CONFIGURED)
-            await self.answer(await self.identify(request, process, options), request)
+            found = await identify(request, process, options, self.desk.accounts, self.clock)
+            _, start_time = read_stat(peer_pid)
+            if start_time != process.start_time:
+                raise PeerGone("the process has ended")
+            await self.answer(found, request)
         except PeerGone as gone:
             log.info("pam_login_withdrawn", pid=peer_pid, reason=str(gone))
         except BadMessageError as error:
@@ -130,28 +120,6 @@ class PamConnection:
         if frame.type != REQUEST:
             raise BadMessageError("first_frame", "the first frame is no request")
         return parse_request(frame.payload)
-
-    async def identify(self, request: Request, process: Process, options: ServiceOptions) -> Identified:
-        """Find out who is at the other end."""
-        if not process.exe:
-            # Whether this is sudo, su or sshd decides who is asked: not knowing it, we could ask the wrong person.
-            raise NoProcess("its executable cannot be seen: the daemon needs CAP_SYS_PTRACE")
-        found = login_at_once(request, process, options, self.desk.accounts.local)
-        if found is None or not found.login.known:
-            found = await self.look_up(request, process, options)
-        _, start_time = read_stat(process.pid)
-        if start_time != process.start_time:
-            raise PeerGone("the process has ended")
-        return found
-
-    async def look_up(self, request: Request, process: Process, options: ServiceOptions) -> Identified:
-        """Make the login in a thread: a directory server may hang, and the machine's table of connections be long."""
-        loop, accounts = asyncio.get_running_loop(), self.desk.accounts
-        try:
-            async with self.clock.timeout_at(self.clock.now() + LOOKUP_SECONDS):
-                return await loop.run_in_executor(accounts.threads, login_of, request, process, options, accounts.all)
-        except TimeoutError:
-            raise NoProcess("looking up the account took too long") from None
 
     async def answer(self, found: Identified, request: Request) -> None:
         """Decide a login, and answer also where sshd has shown that it refuses the user."""

@@ -19,7 +19,8 @@ import structlog
 from pam_module.accounts import FileAccounts, NssAccounts
 from pam_module.activation import inherited_socket
 from pam_module.codes import PamCode
-from pam_module.connection import AccountSources, Authenticate, Desk, PamConnection
+from pam_module.connection import Authenticate, Desk, PamConnection
+from pam_module.identify import AccountSources
 from pam_module.openssh import OpenSshVersions
 from pam_module.options import ServiceOptions
 from pam_module.requesters import Requesters

@@ -33,7 +33,8 @@ from unittest import mock
 from pam_module import requesters, styles
 from pam_module.accounts import NssAccounts
 from pam_module.codes import PamCode
-from pam_module.connection import AccountSources, Desk, PamConnection, PeerGone
+from pam_module.connection import Desk, PamConnection, PeerGone
+from pam_module.identify import AccountSources
 from pam_module.openssh import OpenSshVersions
 from pam_module.options import ServiceOptions
 from pam_module.processes import Process
