@@ -75,7 +75,7 @@ class PamConversation(Conversation):
 
     @override
     async def tell(self, text: str) -> None:
-        self.show(INFO, text)
+        self.show(INFO if self.style is Style.TEXT else ERROR, text)
 
     def tell_refusal(self, text: str) -> None:
         """Show why the login is refused."""
@@ -83,7 +83,7 @@ class PamConversation(Conversation):
 
     def show(self, kind: bytes, text: str) -> None:
         """Show a line where the program shows it at once; elsewhere it would come when it is stale."""
-        if self.style is Style.TEXT and text and self.frames_left:
+        if self.style in (Style.TEXT, Style.ASIDE) and text and self.frames_left:
             self.frames_left -= 1
             self.send(encode_text(kind, text))
 

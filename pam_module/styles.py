@@ -12,6 +12,8 @@ class Style(enum.Enum):
 
     TEXT = "text"
     """Shows a line at once; prompts only where a code is the only way in."""
+    ASIDE = "aside"
+    """The same, but standard output is for the command that follows: sudo and su show what is no error there."""
     PROMPT = "prompt"
     """Shows text only in a prompt: the device rings, and one prompt waits for Enter or a code."""
     SILENT = "silent"
@@ -30,7 +32,7 @@ def style_of(found: Identified, openssh: OpenSshVersions) -> Style:
     if wanted == "silent" or is_silent(found):
         return Style.SILENT
     if found.host is not Host.SSHD:
-        return Style.PROMPT if wanted == "prompt" else Style.TEXT
+        return Style.PROMPT if wanted == "prompt" else Style.ASIDE if found.host.local else Style.TEXT
     if monitor_of(found.process) is None:
         # The method password: a prompt ends the login, or is answered with the login password.
         return Style.SILENT

@@ -33,6 +33,14 @@ async def test_tell() -> None:
     assert wire.conversation.shows_at_once
 
 
+async def test_tell_aside() -> None:
+    """What sudo and su show is an error message: these go to standard error, and the command's output stays its own."""
+    wire = Wire(Style.ASIDE)
+    await wire.conversation.tell("Push sent")
+    assert wire.sent == [encode(b"E", b"Push sent")]
+    assert wire.conversation.shows_at_once
+
+
 async def test_silence() -> None:
     """A silent conversation shows no text and asks nothing, whoever is there."""
     wire = Wire(Style.SILENT, may_know=True)

@@ -34,10 +34,12 @@ def chosen(host: Host, prompt: PromptStyle = "auto", *, new: bool = False) -> St
     return style_of(found, Versions(new=new))
 
 
-@pytest.mark.parametrize("host", [Host.SUDO, Host.SU, Host.OTHER])
-def test_programs_that_show_text(host: Host) -> None:
-    """Programs that show text at once get a line and no prompt, unless one is wanted."""
-    assert chosen(host) is Style.TEXT
+@pytest.mark.parametrize(
+    ("host", "style"), [(Host.SUDO, Style.ASIDE), (Host.SU, Style.ASIDE), (Host.OTHER, Style.TEXT)]
+)
+def test_programs_that_show_text(host: Host, style: Style) -> None:
+    """Programs that show text at once get a line and no prompt, unless one is wanted; sudo and su beside the output."""
+    assert chosen(host) is style
     assert chosen(host, "prompt") is Style.PROMPT
     assert chosen(host, "silent") is Style.SILENT
 
@@ -55,9 +57,9 @@ def test_sshd(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "style"),
     [
         (ServiceOptions(silent_users=frozenset({"alice"})), Style.SILENT),
-        (ServiceOptions(silent_users=frozenset({"bob"})), Style.TEXT),
+        (ServiceOptions(silent_users=frozenset({"bob"})), Style.ASIDE),
         (ServiceOptions(silent_groups=frozenset({"bots"})), Style.SILENT),
-        (ServiceOptions(silent_groups=frozenset({"people"})), Style.TEXT),
+        (ServiceOptions(silent_groups=frozenset({"people"})), Style.ASIDE),
     ],
 )
 def test_people_without_a_terminal(options: ServiceOptions, style: Style) -> None:

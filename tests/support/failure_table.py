@@ -12,7 +12,7 @@ from tests.support.stage_pam import PamStage, play_pam
 
 FOLDER = Path(__file__).parents[1] / "scenarios" / "pam"
 PAGE = Path(__file__).parents[2] / "docs" / "pam-failures.md"
-SHOWN = ("told", "refused", "prompted")
+SHOWN = ("told", "prompted")
 BY_ITSELF = {"timeout": "AUTH_ERR", "conversation": "CONV_ERR"}
 """What the module returns where it has told the daemon why it goes; ABORT for every other reason."""
 

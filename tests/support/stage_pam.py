@@ -17,7 +17,7 @@ of sshd, one sudo; ``ssh`` that asks again is the next try of the same one, ``ss
 - ``X asks USER [stranger] [barred] [oneself] [from=ADDRESS] [command=TEXT]``, ``X types TEXT``,
   ``X is refused by sshd``, ``X leaves REASON``;
 - ``phone approves|denies``, ``provider fails KIND``, ``provider begins SECONDS``;
-- seen: ``X told TEXT``, ``X refused TEXT``, ``X prompted TEXT``, ``X ends CODE``, ``phone rings USER``,
+- seen: ``X told TEXT``, ``X prompted TEXT``, ``X ends CODE``, ``phone rings USER``,
   ``phone stops SESSION``, ``code CODE USER``, ``audit REASON FACTOR``.
 """
 
@@ -53,7 +53,7 @@ from tests.support.core import make_login
 from tests.support.stage_people import People, Seen, SeenAudit
 
 REQUEST = Request("00112233445566ff", b"alice", b"x", 0, 1, 0, timeout=75)
-SEEN_AS = {b"I": "told", b"E": "refused", b"P": "prompted", b"Q": "prompted"}
+SEEN_AS = {b"I": "told", b"E": "told", b"P": "prompted", b"Q": "prompted"}
 JUNK = b"\b\n\r\177INC"
 
 
@@ -124,7 +124,7 @@ class PamStage:
                 self.people.failure = Failed(FailureKind(kind), asked=False)
             case "provider", ["begins", seconds]:
                 self.people.begin_seconds = float(seconds)
-            case (("phone" | "code" | "audit"), _) | (_, ["told" | "refused" | "prompted" | "ends", *_]):
+            case (("phone" | "code" | "audit"), _) | (_, ["told" | "prompted" | "ends", *_]):
                 self.seen.expect(float(second), actor, words)
             case _, ["asks", user, *rest]:
                 self.ask(actor, user, rest)

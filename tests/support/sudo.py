@@ -21,10 +21,13 @@ class SudoUser:
 
     def run(self, *command: str, timeout: float = 20) -> "pexpect.spawn[str]":
         """Start a command as the user; its terminal is the result."""
+        program, *words = self.as_account(*command)
+        return pexpect.spawn(program, words, timeout=timeout, encoding="utf-8", cwd=str(self.account.home))
+
+    def as_account(self, *command: str) -> list[str]:
+        """Return the command line that runs a command as the user."""
         become = ["--reuid", self.account.name, "--regid", str(self.account.uid), "--init-groups", "--reset-env"]
-        return pexpect.spawn(
-            "setpriv", [*become, *command], timeout=timeout, encoding="utf-8", cwd=str(self.account.home)
-        )
+        return ["setpriv", *become, *command]
 
     def sudo(self, *arguments: str, timeout: float = 20) -> "pexpect.spawn[str]":
         """Start sudo as the user."""

@@ -147,3 +147,22 @@ def test_origin_through_ssh(tmp_path: Path, parts: ExitStack) -> None:
     assert (through_ssh.origin.address, through_ssh.origin.source) == ("127.0.0.1", OriginSource.PAM)
     assert (through_sudo.origin.address, through_sudo.origin.source) == ("127.0.0.1", OriginSource.KERNEL)
     assert (through_sudo.user, through_sudo.command) == (user.account.name, "/usr/bin/id -u")
+
+
+@pytest.mark.parametrize("options", [[], ["-S"]])
+def test_no_terminal(tmp_path: Path, parts: ExitStack, options: list[str]) -> None:
+    """A playbook's sudo without a terminal, also with -S, is approved by the line alone: nothing is read from it."""
+    daemon, user = start(parts, tmp_path, approve(0.2))
+    words = user.as_account("sudo", *options, "sh", "-c", "id -u; cat")
+    done = subprocess.run(
+        words,
+        input="for the command\n",
+        capture_output=True,
+        text=True,
+        timeout=20,
+        start_new_session=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "0\nfor the command\n")
+    assert TEXT in done.stderr
+    assert len(daemon.logins) == 1
