@@ -86,7 +86,7 @@ def test_the_number_stands_in_the_prompt(place: Place) -> None:
         number = shown_number(screen)
         question = wait_for_question(device)
         assert question.number_required
-        assert number not in question.ctx
+        assert number not in question.context.values()
         device.decide(question, "approved", number)
         screen.types("")
         screen.shows(place.user.name, within=3)
