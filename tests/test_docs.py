@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pushgate.build_radius import read_clients, warn_about
+from pushgate.decision import Reason
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
 from pushgate.sections.radius import RadiusSettings
@@ -114,6 +115,12 @@ def test_every_end_of_a_connection_is_documented() -> None:
     assert documented == BREAKS | ORDINARY | {
         *("connection_lost", "packet_incomplete", "client_does_not_read", "certificate_removed", "authority_removed"),
     }
+
+
+def test_every_audit_reason_is_documented() -> None:
+    """An operator finds every reason that a record can have, and no other, in docs/operations.md."""
+    listed = (ROOT / "docs" / "operations.md").read_text().partition("\nReasons: ")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"`([a-z_]+)`", listed)) == sorted(Reason)
 
 
 def test_every_log_event_is_documented() -> None:
