@@ -223,10 +223,16 @@ def test_an_account_that_is_cut_off_has_no_session(monkeypatch: pytest.MonkeyPat
 
 def test_a_login_session_has_a_name() -> None:
     """Sudo in this session has this session's name where approvals are remembered, and none elsewhere."""
-    assert made(request(b"root"), process("/usr/bin/sudo", 1)).session == ""
-    name = made(request(b"root"), process("/usr/bin/sudo", 1), reads_session=True).session
-    assert name.startswith(f"{os.getsid(0)}:")
-    assert made(request(b"root"), process("/usr/sbin/sshd"), reads_session=True).session == ""
+    # A session of its own: the leader of ours may live outside this PID namespace, where nobody can name it.
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as sleeper:
+        try:
+            sudo = Process(sleeper.pid, 1, 1, "/usr/bin/sudo", (1, 0, 0))
+            sshd = Process(sleeper.pid, 1, 1, "/usr/sbin/sshd", (0, 0, 0))
+            assert made(request(b"root"), sudo).session == ""
+            assert made(request(b"root"), sudo, reads_session=True).session.startswith(f"{sleeper.pid}:")
+            assert made(request(b"root"), sshd, reads_session=True).session == ""
+        finally:
+            sleeper.kill()
 
 
 def test_a_key_has_the_fingerprint_that_ssh_keygen_prints(tmp_path: Path) -> None:
