@@ -82,7 +82,7 @@ class HeldProvider(Provider):
         return Denied() if handle.id.startswith(REJECTED) else Approved("held")
 
     @override
-    async def features(self, deadline: float) -> frozenset[str]:
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
         return frozenset()
 
     @override

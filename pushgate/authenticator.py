@@ -88,7 +88,7 @@ class Authenticator:
 
     async def provider_works(self) -> bool:
         """Whether anybody could be asked now; never raises."""
-        return bool(await self.provider.features(self.clock.now() + LOOK_SECONDS))
+        return await self.provider.reach(self.clock.now() + LOOK_SECONDS) is None
 
     async def authenticate(self, login: Login, conversation: Conversation) -> Decision:
         """Decide one login and record the decision.
@@ -145,7 +145,7 @@ class Authenticator:
         self, login: Login, rule: Rule, first_factor: FirstFactor | None, conversation: Conversation, deadline: float
     ) -> Verdict:
         """Check the password, if there is one to check, then the second factor."""
-        features = await self.provider.features(deadline) if rule.number != "off" else frozenset[str]()
+        features = await self.provider.features(login, deadline) if rule.number != "off" else frozenset[str]()
         typed = read_field(login.secret, rule, has_password=first_factor is not None, number="number" in features)
         if isinstance(typed, Reason):
             return Verdict(typed)

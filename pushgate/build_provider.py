@@ -9,18 +9,34 @@ from pushgate.files import check_socket_folder, read_secret, read_trusted
 from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
 from pushgate.providers.logintc import LoginTc
-from pushgate.sections.provider import LoginTcSettings
+from pushgate.sections.provider import LoginTcSettings, ProviderSettings
 
 
-def build_provider(settings: LoginTcSettings, clock: Clock) -> Provider:
-    """Build the provider that asks the person; reads its key.
+def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provider") -> Provider:
+    """Build a provider that asks the person; reads its secrets, connects to nothing.
+
+    Args:
+        settings: Its section.
+        clock: Time.
+        name: What the configuration calls it; for the log.
+
+    Raises:
+        ConfigurationError: with every file of it that cannot be used.
+    """
+    match settings:
+        case LoginTcSettings():
+            return build_logintc(settings, clock, name)
+
+
+def build_logintc(settings: LoginTcSettings, clock: Clock, name: str) -> Provider:
+    """Build a LoginTC client.
 
     Raises:
         ConfigurationError: if the key or domain file cannot be used.
     """
     key, domain = provider_credentials(settings)
     transport = JsonClient(settings.url, clock, {"Authorization": f'LoginTC key="{key}"'}, settings.ca_file)
-    return LoginTc(transport, domain, clock, send_command=settings.send_command)
+    return LoginTc(transport, domain, clock, send_command=settings.send_command, name=name)
 
 
 def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:

@@ -1,16 +1,20 @@
-"""One JSON request over HTTPS or a unix socket: deadline, size cap, no redirects, one error map."""
+"""One request over HTTPS or a unix socket that is answered by JSON: deadline, size cap, no redirects, one error map."""
 
 import errno
 import json
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 from pushgate import __version__
 from pushgate.clock import Clock
@@ -18,6 +22,7 @@ from pushgate.outcome import FailureKind
 
 MAX_BODY = 64 * 1024
 CONNECT_SECONDS = 5.0
+LONGEST_RETRY_AFTER = 99_999.0
 LATE_SECONDS = 0.5
 """A time-out that comes so late is ours: this machine stood still, and the reply may lie there unread."""
 # Shorter than the authority's 10 s, so that a request never meets a connection that the server is just closing.
@@ -39,7 +44,9 @@ class Reply:
     status: int
     body: Any
     retry_after: float | None = None
-    """Seconds that the server asked us to wait; None if it did not say, or gave a date."""
+    """Seconds that the server asked us to wait, whether it gave seconds or a date; None if it did not say."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """The reply's headers, whatever their case; they can hold secrets."""
 
 
 class RequestFailedError(Exception):
@@ -61,6 +68,8 @@ class JsonClient:
         self.clock = clock
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(mark_sent)
+        trace.on_connection_create_start.append(refuse_again)
+        trace.on_connection_reuseconn.append(refuse_again)
         connector: aiohttp.BaseConnector
         if url.startswith("unix:"):
             self.base = "http://localhost"
@@ -81,28 +90,44 @@ class JsonClient:
         )
 
     async def request(
-        self, method: str, path: str, *, deadline: float, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: float,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send one request and read its JSON reply, whatever the status; ``deadline`` is in seconds of the clock.
+
+        Args:
+            method: The verb.
+            path: What follows host and port, with its query, encoded.
+            deadline: When to give up.
+            body: Sent as JSON; None: no body.
+            form: Sent as a form, in place of ``body``.
+            headers: Beside those of every request.
 
         Raises:
             RequestFailedError: with its kind (docs/logintc.md), for everything that is not a reply.
         """
-        mark = SentMark()
-        sending = {"Content-Type": "application/json"} if body is not None else {}
+        mark = SentMark(once=method == "PUT")
+        sending, data = encode_body(body, form)
         try:
             async with (
                 self.clock.timeout_at(deadline),
                 self.session.request(
                     method,
-                    self.base + path,
-                    data=None if body is None else json.dumps(body).encode(),
+                    URL(self.base + path, encoded=True),
+                    data=data,
                     headers={**sending, **(headers or {})},
                     allow_redirects=False,
                     trace_request_ctx=mark,
                 ) as response,
             ):
-                return Reply(response.status, await read_json(response), retry_after(response))
+                after = retry_after(response, self.clock.wall())
+                return Reply(response.status, await read_json(response), after, response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError) and self.clock.now() - deadline > LATE_SECONDS:
                 # No outage: who can slow this machine down, as every user can, must not make doors open.
@@ -115,10 +140,30 @@ class JsonClient:
         await self.session.close()
 
 
+def encode_body(body: Any, form: Mapping[str, str] | None) -> tuple[dict[str, str], bytes | None]:
+    """Return the header that names the type of what is sent, and its bytes; neither for no body."""
+    if form is not None:
+        return {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode("ascii")
+    return ({}, None) if body is None else ({"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+@dataclass(slots=True)
 class SentMark:
     """Whether the request's head has left; one per request, carried through aiohttp's tracing."""
 
-    sent = False
+    once: bool
+    """It must not leave again: a code would be used up twice."""
+    sent: bool = False
+
+
+async def refuse_again(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """Keep aiohttp from sending a PUT once more: it does so by itself when a connection breaks.
+
+    Raises:
+        ServerDisconnectedError: what broke the first time.
+    """
+    if context.trace_request_ctx.once and context.trace_request_ctx.sent:
+        raise aiohttp.ServerDisconnectedError
 
 
 async def mark_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
@@ -148,10 +193,17 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
         return None  # error pages of proxies: the status says enough
 
 
-def retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110 section 10.2.3), if it has that form."""
+def retry_after(response: aiohttp.ClientResponse, now: datetime) -> float | None:
+    """Return the seconds of a Retry-After header in either form (RFC 9110 section 10.2.3); None for anything else."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
+    if value.isascii() and value.isdigit() and len(value) < 6:
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A date without a zone is of no use to anybody; HTTP has none but GMT.
+    return min(max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()), LONGEST_RETRY_AFTER)
 
 
 def classify(error: Exception, *, sent: bool) -> RequestFailedError:

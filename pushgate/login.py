@@ -102,3 +102,5 @@ class Login:
     """Equal keys are the same login asked again: they share one push. None: never shared."""
     factor: Factor = Push()
     """What the core found behind the password, or what the person answered."""
+    checked: object = field(default=None, repr=False)
+    """The provider's own handle of the password that it has checked for this login; None if it has not."""

@@ -87,6 +87,10 @@ class NeedsCode:
     """Whether others may see what is typed: not where the same code could be typed again."""
     asked: bool = True
     """False: nothing has been sent to the person."""
+    resent: bool = False
+    """As the answer to a ``submit``: no code was wrong, the person has asked for a new one, and it was sent."""
+    expires_at: float | None = None
+    """When the code is of no more use, in seconds of ``Clock.now``; None where the provider does not tell."""
     detail: str = ""
     """How it came to this question, for the audit."""
 
@@ -99,6 +103,12 @@ class Failed:
     asked: bool
     detail: str = ""
     """For the log of the administrator; never shown to the person, never a secret."""
+    status: int | None = None
+    """The HTTP status of the reply, where there was one."""
+    trace: str = ""
+    """The provider's own name of the request, by which its support finds it."""
+    hint: str = ""
+    """What the administrator can do about it: ``the API key is refused: ...``."""
 
 
 Outcome = Approved | Denied | Pending | NeedsCode | Failed

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pushgate.login import Login, Secret
-from pushgate.outcome import Failed
+from pushgate.outcome import Failed, Handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class PasswordRight:
     """Names of groups, as the configuration writes them in rules for reply attributes and exemptions."""
     attributes: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
     """RADIUS attributes of an upstream server that are to be relayed: number and value."""
+    handle: Handle | None = field(default=None, repr=False)
+    """With what the provider goes on that has checked the password; the core hands it back as ``Login.checked``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,10 @@ class PasswordProvider(Protocol):
     """What a provider has beside ``Provider`` if it can check passwords."""
 
     async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
-        """Check the password of ``login.user`` and ask nobody; as ``FirstFactor.check``."""
+        """Check the password of ``login.user`` and ask nobody; as ``FirstFactor.check``.
+
+        What ``begin`` needs of it is the ``handle`` of ``PasswordRight``; a login that gets no further cancels it.
+        """
 
 
 def can_check_passwords(provider: object) -> TypeGuard[PasswordProvider]:

@@ -16,9 +16,14 @@ class Provider(Protocol):
     """
 
     name: str
+    """As the configuration names it; for the log."""
 
-    async def features(self, deadline: float) -> frozenset[str]:
-        """Say what the provider can do beyond a plain push: of ``number`` and ``code``; nothing while unreachable."""
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
+        """Say what the provider can do for this person beyond a plain push; nothing while unreachable.
+
+        ``number``: bind a push to a number. ``code``: check a code with nothing sent before. Words of ``Method``, as
+        ``email`` and ``sms``: reach the person in that way.
+        """
 
     async def reach(self, deadline: float) -> Failed | None:
         """Say why nobody could be asked now; None if nothing is known to be in the way. Nobody is asked."""
@@ -38,6 +43,7 @@ class Provider(Protocol):
         cannot bind to the question is ``Failed(DOWNGRADED)``, and nobody is asked.
         ``Code``: check it; ``Approved``, or ``Failed`` with ``BAD_CODE`` or ``LOCKED``. Nobody is asked.
         ``Method``: one that the provider does not know is ``Failed(PROTOCOL)``.
+        A provider that cannot ring answers a ``Push`` with the ``NeedsCode`` of its usual way.
         """
 
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
@@ -47,7 +53,8 @@ class Provider(Protocol):
         """Hand in a code that was typed for this question, also while a push is pending.
 
         A right one approves the login (the push may be withdrawn then); a wrong one is ``Failed(BAD_CODE)``, or
-        ``NeedsCode`` where the same question may be tried again.
+        ``NeedsCode`` where the same question may be tried again. A word that the prompt offers, as ``resend``, comes
+        here as well; ``NeedsCode(resent=True)`` says that it was done.
         """
 
     async def cancel(self, handle: Handle) -> None:

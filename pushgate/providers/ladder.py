@@ -63,11 +63,11 @@ class LadderProvider(Provider):
         self.fallbacks = fallbacks
 
     @override
-    async def features(self, deadline: float) -> frozenset[str]:
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
         # A number that only the first can draw must not be asked of the second.
         if self.fallbacks and await self.reach_rung(self.first, deadline) is not None:
             return frozenset()
-        return await self.first.features(deadline)
+        return await self.first.features(login, deadline)
 
     @override
     async def reach(self, deadline: float) -> Failed | None:

@@ -65,16 +65,23 @@ class OpenSession(Handle):
 class LoginTc(Provider):
     """Asks the person, or checks a code, through LoginTC or our own authority."""
 
-    name = "logintc"
-
-    def __init__(self, transport: Transport, domain_id: str, clock: Clock, *, send_command: bool | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        domain_id: str,
+        clock: Clock,
+        *,
+        send_command: bool | None = None,
+        name: str = "logintc",
+    ) -> None:
         """Take the connection; ``send_command`` None means: only to our own authority, never to a third party."""
+        self.name = name
         self.server = LoginTcServer(transport, domain_id, clock)
         self.clock, self.send_command = clock, send_command
         self.looking: asyncio.Task[Failed | None] | None = None
 
     @override
-    async def features(self, deadline: float) -> frozenset[str]:
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
         try:
             facts = await self.server.meet(deadline)
         except RequestFailedError:

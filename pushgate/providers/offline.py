@@ -52,7 +52,7 @@ class OfflineProvider(Provider):
         self.path, self.kinds, self.threads, self.clock = path, kinds, threads, clock
 
     @override
-    async def features(self, deadline: float) -> frozenset[str]:
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
         return frozenset({"code"})
 
     @override

@@ -1,4 +1,4 @@
-"""The provider that asks the person."""
+"""The providers that ask the person: one section each, told apart by its ``type``."""
 
 from typing import Literal
 from urllib.parse import urlsplit
@@ -45,3 +45,7 @@ def check_server(url: str) -> None:
         raise ValueError("url must end behind the host or its port: the path is added, and the key has its own file")
     if parts.port == 0:
         raise ValueError("url must have a port from 1 to 65535")
+
+
+ProviderSettings = LoginTcSettings
+"""Any provider; the key ``type`` says which."""

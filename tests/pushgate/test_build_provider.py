@@ -17,7 +17,7 @@ async def test_the_provider_is_built_from_its_files(private_folder: Path) -> Non
     assert settings is not None
     assert provider_credentials(settings) == ("k" * 64, "d" * 40)
     provider = build_provider(settings, FakeClock())
-    assert provider.name == "logintc"
+    assert provider.name == "provider"
     await provider.close()
 
 

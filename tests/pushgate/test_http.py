@@ -119,10 +119,18 @@ async def test_an_error_page_keeps_its_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None), ("9" * 9, None)]
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Fri, 21 Oct 2950 07:28:00 GMT", 99_999.0),
+        ("Mon", None),
+        ("-1", None),
+        ("9" * 9, None),
+    ],
 )
-async def test_retry_after_is_read_in_seconds_only(value: str, seconds: float | None) -> None:
-    """A server that asks for a pause in seconds is heard; other forms count as not said."""
+async def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) -> None:
+    """A server that asks for a pause in seconds or until a date is heard; anything else counts as not said."""
     async with (
         answering(lambda _request, _body: say(429, b"", **{"Retry-After": value})) as server,
         client_of(server.url) as client,
@@ -316,3 +324,36 @@ async def tls_server(folder: Path, name: str = "localhost") -> AsyncIterator[tup
         yield f"https://localhost:{runner.addresses[0][1]}", pem
     finally:
         await runner.cleanup()
+
+
+async def test_a_put_is_sent_once() -> None:
+    """A connection that breaks after a PUT was read costs no second PUT, as a kept one would."""
+    puts = []
+
+    async def answer(request: web.Request, _body: bytes) -> web.StreamResponse:
+        if request.method == "PUT":
+            puts.append(request.transport)
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({})
+
+    async with answering(answer) as server, client_of(server.url) as client:
+        await client.request("GET", "/", deadline=CLOCK.now() + 5)
+        with pytest.raises(RequestFailedError) as caught:
+            await client.request("PUT", "/code", deadline=CLOCK.now() + 5, body={"otp": "123456"})
+    assert (len(puts), caught.value.sent) == (1, True)
+
+
+async def test_a_form_is_sent_as_one() -> None:
+    """A server that wants forms gets one, and what it says in its headers comes back."""
+    async with (
+        answering(lambda _request, _body: say(200, b"{}", Authorization="rotated")) as server,
+        client_of(server.url) as client,
+    ):
+        form = {"strategy": "totp", "code": "1 &=\u00e9"}
+        reply = await client.request("POST", "/v1?a=%2F%2B", deadline=CLOCK.now() + 5, form=form)
+    assert reply.headers["authorization"] == "rotated"
+    _, path, headers, body = server.requests[0]
+    assert path == "/v1?a=%2F%2B"
+    assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert body == b"strategy=totp&code=1+%26%3D%C3%A9"

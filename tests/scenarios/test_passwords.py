@@ -146,7 +146,7 @@ async def test_a_reload_in_mid_login_does_not_take_the_password_check_away() -> 
     core = Core(Approved("phone"))
     passwords = with_passwords(core, Rule(number="optional"))
 
-    async def features(deadline: float) -> frozenset[str]:
+    async def features(login: Login, deadline: float) -> frozenset[str]:
         core.authenticator.replace_rules(Policy({"vpn": PLAIN}), {}, core.authenticator.words)
         return frozenset()
 

@@ -62,7 +62,7 @@ class ScriptedProvider(Provider):
         return self.begin_with or Pending(handle)
 
     @override
-    async def features(self, deadline: float) -> frozenset[str]:
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
         return self.can
 
     @override

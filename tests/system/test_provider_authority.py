@@ -186,7 +186,7 @@ async def test_a_code_opens_once(private_folder: Path, native: bool) -> None:
         seed = await authority.enrol_totp()
         bypass = (await authority.bypass_code())["code"]
         async with provider_of(authority, unix=True, native=native) as provider:
-            assert "code" in await provider.features(CLOCK.now() + 5)
+            assert "code" in await provider.features(make_login(), CLOCK.now() + 5)
             for code in (pyotp.TOTP(seed).at(time.time()), f"{bypass[:3]} {bypass[3:]}"):
                 outcomes = [await provider.begin(make_login(factor=typed(code)), CLOCK.now() + 5) for _ in range(2)]
                 wrong = outcomes[1]

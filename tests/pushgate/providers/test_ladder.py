@@ -192,7 +192,7 @@ async def test_features_are_those_of_the_first() -> None:
     """A NAS that asks whether anybody can be asked hears of the provider that is asked first."""
     bench = Bench()
     bench.first.can, bench.second.can = frozenset({"number"}), frozenset({"code"})
-    assert await bench.ladder.features(bench.clock.now() + 1) == {"number"}
+    assert await bench.ladder.features(make_login(), bench.clock.now() + 1) == {"number"}
     bench.first.reached = DOWN
     assert await bench.ladder.reach(bench.clock.now() + 1) == DOWN
 

@@ -368,7 +368,7 @@ async def test_a_provider_says_what_its_server_can_do() -> None:
     """Codes work with every server, numbers with one that announces them, and an unreachable one can do nothing."""
     expected = [(Bench(), {"code"}), (Bench(features=["number"]), {"code"}), (Bench(ping=[outage()]), set())]
     for bench, features in [*expected, (Bench(features=OWN), {"code", "number"})]:
-        assert await bench.provider.features(bench.clock.now() + 60) == features
+        assert await bench.provider.features(make_login(), bench.clock.now() + 60) == features
 
 
 async def test_a_drawn_number_reaches_the_front_end() -> None:

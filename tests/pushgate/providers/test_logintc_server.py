@@ -10,6 +10,7 @@ from pushgate.http import Reply
 from pushgate.outcome import Failed, FailureKind
 from pushgate.providers.logintc_server import ServerFacts
 from tests.pushgate.providers.test_logintc import Bench
+from tests.support.core import make_login
 from tests.support.transport import outage, state
 
 
@@ -87,7 +88,7 @@ async def test_a_server_that_was_exchanged_is_noticed() -> None:
     ):
         bench.server.features = features
         await bench.clock.advance(seconds)
-        assert await bench.provider.features(bench.clock.now() + 60) == expected
+        assert await bench.provider.features(make_login(), bench.clock.now() + 60) == expected
     assert bench.server.count("GET", "/api/ping") == 3
 
 

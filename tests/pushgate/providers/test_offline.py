@@ -254,6 +254,6 @@ async def test_a_strange_question_is_refused(bench: Bench) -> None:
     assert kind_of(await provider.submit(Handle("x"), "123456", bench.clock.now() + 1)) is FailureKind.PROTOCOL
     assert kind_of(await provider.wait(Handle("x"), bench.clock.now() + 1)) is FailureKind.PROTOCOL
     await provider.cancel(Handle("x"))
-    assert await provider.features(bench.clock.now() + 1) == {"code"}
+    assert await provider.features(make_login(), bench.clock.now() + 1) == {"code"}
     assert await provider.reach(bench.clock.now() + 1) is None
     await provider.close()
