@@ -3,43 +3,32 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
-from pushgate.attempts import CoolDown, Places, PushBudget
+from pushgate.asking import Asking, Attempt, Guards
 from pushgate.audit import Audit, new_audit_id
 from pushgate.clock import Clock
-from pushgate.conversation import CannotAsk, Conversation
+from pushgate.conversation import Conversation
 from pushgate.decision import Decision, Reason
 from pushgate.errors import where
-from pushgate.factors import Cancel, read_answer
 from pushgate.field import Field, read_field
 from pushgate.firstfactor.base import FirstFactor, PasswordRight, PasswordWrong
-from pushgate.login import Code, Login, Push, Secret
-from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, NeedsCode, Outcome, Pending
+from pushgate.login import Factor, Login, Method, Push
+from pushgate.outcome import Failed
 from pushgate.policy import Policy, Rule
 from pushgate.providers.base import Provider
 from pushgate.remembered import Remembered
 from pushgate.text import clean, is_clean_name
-from pushgate.verdict import Verdict, binds_place, judge
-from pushgate.waiting import CODE_TRIES, Question, Waiting, begin_question, is_wrong_code, pretend_to_ask
+from pushgate.verdict import Verdict, binds_place
 from pushgate.words import Words
+
+__all__ = ["Authenticator", "Guards"]
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 5.0
-FAIR_SECONDS = 2.0
-"""What a provider must have had to answer before its silence counts as an outage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """What keeps people from being asked too often, and the machine from being filled."""
-
-    places: Places
-    budget: PushBudget
-    cool_down: CoolDown
 
 
 class Authenticator:
@@ -73,9 +62,14 @@ class Authenticator:
         self.timeout, self.guards = timeout, guards
         self.first_factors = first_factors or {}
         self.words = words or Words()
+        self.asking = Asking(provider, guards, clock)
         self.remembered = Remembered(clock)
         self.decided: Counter[str] = Counter()
         """Decisions since the start, by reason."""
+
+    async def close(self) -> None:
+        """Withdraw what waits for a second attempt."""
+        await self.asking.close()
 
     def replace_rules(self, policy: Policy, first_factors: Mapping[str, FirstFactor], words: Words) -> None:
         """Let new logins go by other rules; those that are pending go on with what they began with."""
@@ -145,18 +139,19 @@ class Authenticator:
         self, login: Login, rule: Rule, first_factor: FirstFactor | None, conversation: Conversation, deadline: float
     ) -> Verdict:
         """Check the password, if there is one to check, then the second factor."""
-        features = await self.provider.features(login, deadline) if rule.number != "off" else frozenset[str]()
-        typed = read_field(login.secret, rule, has_password=first_factor is not None, number="number" in features)
+        ways = await self.provider.features(login, deadline)
+        typed = read_field(login.secret, rule, has_password=first_factor is not None, number="number" in ways)
         if isinstance(typed, Reason):
             return Verdict(typed)
-        factor = typed.factor or Push()
-        # Where something stands in, an outage must not end here: the provider, or what stands in, binds the place.
-        draws = "number" in features or (rule.number == "required" and rule.has_fallback)
-        if factor == Push() and conversation.shows_at_once and draws:
-            factor = Push(draw_number=True)
+        factor = numbered(typed.factor or Push(), rule, conversation, ways)
         if rule.number == "required" and not binds_place(factor):
             # Before the password is checked, or this answer would tell that it was right.
             return Verdict(Reason.NUMBER_NEEDED)
+        login = replace(login, factor=factor)
+        parked = self.asking.parked.find(login, typed.password) if rule.two_attempts is not None else None
+        if parked is not None and not isinstance(factor, Method):
+            attempt = Attempt(login, rule, typed.password, parked.person, ways, deadline)
+            return replace(await self.asking.second_attempt(attempt, parked), person=parked.person)
         person = PasswordRight()
         if first_factor is not None:
             checked = await self.check_password(first_factor, login, typed, rule, deadline)
@@ -164,9 +159,15 @@ class Authenticator:
                 return checked
             person = checked
             if rule.exempts(login.user, person.groups):
+                await self.asking.release(person)
                 return Verdict(Reason.EXEMPT, factor="exempt", person=person)
-        verdict = await self.ask_person(replace(login, factor=factor), rule, conversation, deadline)
-        return replace(verdict, person=person)
+            login = replace(login, groups=login.groups | person.groups, checked=person.handle)
+            if login.groups or login.checked:
+                # Who is asked may depend on the groups, and what can be done on what the password has shown.
+                ways = await self.provider.features(login, deadline)
+                login = replace(login, factor=numbered(typed.factor or Push(), rule, conversation, ways))
+        attempt = Attempt(login, rule, typed.password, person, ways, deadline)
+        return replace(await self.asking.ask(attempt, conversation, self.words), person=person)
 
     async def check_password(
         self, first_factor: FirstFactor, login: Login, typed: Field, rule: Rule, deadline: float
@@ -187,88 +188,6 @@ class Authenticator:
                 # Whatever it is, also UNAVAILABLE: without a first factor nothing fails open.
                 detail = f"{first_factor.name}: {checked.kind}: {checked.detail}"
                 return Verdict(Reason.FIRST_FACTOR_FAILED, detail)
-
-    async def ask_person(self, login: Login, rule: Rule, conversation: Conversation, deadline: float) -> Verdict:
-        """Put the second factor to the test, all under one deadline."""
-        hurried = deadline - self.clock.now() < FAIR_SECONDS
-        outcome = await self.begin(login, deadline)
-        if hurried and isinstance(outcome, Failed):
-            # Who can make what comes before slow, the check of passwords above all, must not open doors by that.
-            outcome = replace(outcome, asked=True)
-        steps = outcome.detail if isinstance(outcome, Pending | NeedsCode) else ""
-        if isinstance(outcome, NeedsCode):
-            outcome = await self.ask_code(login, outcome, conversation, deadline)
-        elif isinstance(outcome, Pending):
-            question = Question(self.provider, login, outcome.handle, outcome.number)
-            outcome = await self.wait(question, conversation, deadline)
-        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code):
-            refused = self.refusal(login, outcome)
-            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
-            detail = outcome.detail
-            outcome = await self.wait(pretend_to_ask(self.provider, login), conversation, deadline)
-            if isinstance(outcome, Failed) and outcome.kind is FailureKind.EXPIRED:
-                return Verdict(refused, detail)
-        if isinstance(outcome, Denied):
-            self.guards.cool_down.note_denial(login)
-        if isinstance(outcome, Approved):
-            self.guards.budget.refund(login)
-        verdict = judge(login, outcome, rule)
-        return replace(verdict, detail="; ".join(filter(None, (steps, verdict.detail))))
-
-    @staticmethod
-    def refusal(login: Login, failure: Failed) -> Reason:
-        """Say why nobody was asked."""
-        if not login.known:
-            return Reason.UNKNOWN_USER
-        return Reason(failure.kind.value) if login.permitted else Reason.BARRED
-
-    async def begin(self, login: Login, deadline: float) -> Outcome:
-        """Ask the person, unless there is nobody, or somebody who has been asked too often."""
-        if not (login.known and login.permitted):
-            return await self.provider.pretend(login, deadline)
-        if isinstance(login.factor, Code):
-            return await begin_question(self.provider, login, deadline)
-        budget = self.guards.budget
-        if budget.is_spent(login):
-            return Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many pushes that nobody approved")
-        # Counted before it is sent, or many logins at the same moment would each find the budget unspent.
-        budget.take(login)
-        outcome = await begin_question(self.provider, login, deadline)
-        if isinstance(outcome, Failed | NeedsCode) and not outcome.asked:
-            budget.give_back(login)
-        return outcome
-
-    async def wait(self, question: Question, conversation: Conversation, deadline: float) -> Outcome:
-        """Wait for a question to be answered."""
-        return await Waiting(question, conversation, deadline, self.clock, self.words).outcome()
-
-    async def ask_code(self, login: Login, needed: NeedsCode, conversation: Conversation, deadline: float) -> Outcome:
-        """Let the person type the code that the provider wants, at most three times."""
-        question = Question(self.provider, login, needed.handle)
-        outcome: Outcome = needed
-        prompt = needed.prompt
-        try:
-            async with self.clock.timeout_at(deadline):
-                for _ in range(CODE_TRIES):
-                    typed = await conversation.ask(prompt, echo=needed.echo)
-                    answer = read_answer(typed)
-                    if isinstance(answer, Cancel):
-                        return Failed(FailureKind.GIVEN_UP, asked=True)
-                    # Here the provider knows what a code is: what does not look like one to us may still be one.
-                    code = answer.code if isinstance(answer, Code) else Secret(typed.encode())
-                    outcome = await question.submit(code, deadline)
-                    if not is_wrong_code(outcome):
-                        return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome
-                    prompt = self.words.again(needed.prompt)
-            why = outcome.detail if isinstance(outcome, Failed) else ""
-            return Failed(FailureKind.BAD_CODE, asked=True, detail=why)
-        except CannotAsk:
-            return Failed(FailureKind.PROTOCOL, asked=True, detail="this front end cannot ask for a code")
-        except TimeoutError:
-            return Failed(FailureKind.EXPIRED, asked=True)
-        finally:
-            if not isinstance(outcome, Approved | Denied):
-                await question.withdraw()
 
     def conclude(self, login: Login, verdict: Verdict, started: float) -> Decision:
         """Make the decision and write its record."""
@@ -296,3 +215,10 @@ class Authenticator:
                 service=clean(login.service, 64),
             )
         return decision
+
+
+def numbered(factor: Factor, rule: Rule, conversation: Conversation, ways: frozenset[str]) -> Factor:
+    """Let the provider draw a number for a plain push, where that is wanted and the person would see it."""
+    # Where something stands in, an outage must not end here: the provider, or what stands in, binds the place.
+    draws = rule.number != "off" and ("number" in ways or (rule.number == "required" and rule.has_fallback))
+    return Push(draw_number=True) if factor == Push() and conversation.shows_at_once and draws else factor

@@ -84,6 +84,7 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         first_factors=rules.first_factors,
         words=rules.words,
     )
+    stack.push_async_callback(authenticator.close)
     if settings.pam is not None:
         pam = build_pam(settings.pam, settings, authenticator, clock)
         await begin(stack, pam.start, pam.stop)

@@ -143,6 +143,7 @@ def client_rules(radius: RadiusSettings) -> dict[str, Rule]:
             append_separator=client.append_separator,
             password_may_contain_separator=client.password_may_contain_separator,
             number=client.number,
+            two_attempts=client.two_attempts,
         )
         for client in radius.everybody()
     }

@@ -43,3 +43,7 @@ class Conversation(Protocol):
 
 class CannotAsk(Exception):  # noqa: N818 - a fact about the front end, not a fault
     """The front end cannot put a question to the person."""
+
+
+class NotAnswered(CannotAsk):
+    """The person was asked, and did not answer in time."""

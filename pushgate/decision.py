@@ -34,6 +34,8 @@ class Reason(enum.StrEnum):
     """Nobody could say whether the password is right."""
     NUMBER_NEEDED = "number_needed"
     """The configuration wants a number behind the password, and there was none."""
+    CODE_SENT = "code_sent"
+    """The first of two attempts: a code was sent, and the person is to log in again with it."""
     GIVEN_UP = "given_up"
     """The person wrote ``cancel`` at the place of the login."""
     NOT_PERMITTED = "not_permitted"

@@ -42,6 +42,8 @@ class Rule:
     """Whether a number ties the device to the place of the login."""
     remember: Remember | None = None
     """Let in the login that was approved a moment ago without asking again."""
+    two_attempts: float | None = None
+    """Where the front end asks nothing: a code that was sent is redeemed by a second login within so many seconds."""
     unlock_longest: float | None = None
     """For how many seconds ``pushgate unlock`` may open the service at most; None: not at all."""
 

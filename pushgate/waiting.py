@@ -1,118 +1,44 @@
 """While a question is out: wait for the person under one deadline, hear what is typed, withdraw the question."""
 
 import asyncio
-import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation
 from pushgate.factors import Cancel, read_answer
-from pushgate.login import Code, Login, Push, Secret
-from pushgate.outcome import (
-    NOBODY_ASKED,
-    TYPED_CODE,
-    Approved,
-    Denied,
-    Failed,
-    FailureKind,
-    Handle,
-    NeedsCode,
-    Outcome,
-    Pending,
-)
-from pushgate.providers.base import Provider
+from pushgate.login import Code, Method
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Outcome
+from pushgate.question import CODE_TRIES, NO_ANSWER, Answer, Chosen, Question, is_offered, is_wrong_code
 from pushgate.tasks import finish
 from pushgate.words import Words
 
 LAST_LOOK_SECONDS = 0.5
 """What a provider may take after the deadline for its last look at the session."""
-CODE_TRIES = 3
-Answer = Approved | Denied | Failed
-NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question that is out; without a handle it only looks so, because nobody could be asked.
-
-    A stranger must not learn from a login who is enrolled: so a login that asks nobody waits like any other, and what
-    is typed meanwhile is checked as well, since a person without a device can have codes.
-    """
-
-    provider: Provider
-    login: Login
-    handle: Handle | None = None
-    number: str = ""
-
-    async def wait(self, deadline: float, clock: Clock) -> Answer:
-        """Wait for the person's answer on the device."""
-        if self.handle is not None:
-            return await self.provider.wait(self.handle, deadline)
-        await clock.sleep(max(0.0, deadline - clock.now()))
-        return NO_ANSWER
-
-    async def submit(self, code: Secret, deadline: float) -> Outcome:
-        """Check a code that was typed meanwhile."""
-        if not code.value.isascii():
-            return Failed(FailureKind.BAD_CODE, asked=True)
-        outcome: Outcome
-        stranger = not (self.login.known and self.login.permitted)
-        if self.handle is not None:
-            outcome = await self.provider.submit(self.handle, code.value.decode("ascii"), deadline)
-        else:
-            # Nobody's codes open a barred account. Asked for a name that nobody has, so that the answer takes as long.
-            user = f"nobody-{secrets.token_hex(8)}" if stranger else self.login.user
-            outcome = await self.provider.begin(replace(self.login, user=user, factor=Code(code)), deadline)
-        if stranger:
-            return outcome if isinstance(outcome, Failed) else Failed(FailureKind.BAD_CODE, asked=True)
-        return replace(outcome, device=TYPED_CODE) if isinstance(outcome, Approved) else outcome
-
-    async def withdraw(self) -> None:
-        """Take the question back, to the end even if we are cancelled again; bounded by the provider."""
-        if self.handle is not None:
-            await finish(asyncio.create_task(self.provider.cancel(self.handle)))
-
-
-def pretend_to_ask(provider: Provider, login: Login) -> Question:
-    """Make a question that looks like one that is out; with a number, if the real one would have one to show."""
-    drawn = isinstance(login.factor, Push) and login.factor.draw_number
-    return Question(provider, login, number=f"{secrets.randbelow(100):02}" if drawn else "")
-
-
-async def begin_question(provider: Provider, login: Login, deadline: float) -> Outcome:
-    """Ask the person.
-
-    If we are cancelled while the request is on its way, the session may come to life all the same: so the request is
-    let through to its end, and what it began is withdrawn.
-    """
-    begun = asyncio.create_task(provider.begin(login, deadline))
-    try:
-        return await asyncio.shield(begun)
-    except asyncio.CancelledError:
-        await finish(begun)
-        outcome = None if begun.cancelled() or begun.exception() else begun.result()
-        if isinstance(outcome, Pending | NeedsCode):
-            await Question(provider, login, outcome.handle).withdraw()
-        raise
 
 
 class Waiting:
     """One question from the moment it is out until the login has its outcome."""
 
     def __init__(
-        self, question: Question, conversation: Conversation, deadline: float, clock: Clock, words: Words
+        self,
+        question: Question,
+        conversation: Conversation,
+        deadline: float,
+        clock: Clock,
+        words: Words,
+        ways: frozenset[str] = frozenset(),
     ) -> None:
-        self.question, self.conversation, self.words = question, conversation, words
+        self.question, self.conversation, self.words, self.ways = question, conversation, words, ways
         self.deadline, self.clock = deadline, clock
         self.wrong_codes = 0
 
-    async def outcome(self) -> Outcome:
-        """Wait until the person has answered, a right code was typed, or the deadline has come.
+    async def outcome(self) -> Outcome | Chosen:
+        """Wait until the person has answered, a right code or another way was typed, or the deadline has come.
 
         On every way out but an answer on the device the question is withdrawn, also where the front end fails at
         being told.
         """
-        outcome: Outcome | None = None
+        outcome: Outcome | Chosen | None = None
         answer = asyncio.create_task(self.question.wait(self.deadline, self.clock))
         try:
             async with self.clock.timeout_at(self.deadline + LAST_LOOK_SECONDS):
@@ -144,9 +70,9 @@ class Waiting:
         if failure.kind is FailureKind.EXPIRED and self.clock.now() >= self.deadline:
             await self.clock.sleep(max(0.0, self.deadline + LAST_LOOK_SECONDS - self.clock.now()))
 
-    async def converse(self, answer: "asyncio.Task[Answer]") -> Outcome:
+    async def converse(self, answer: "asyncio.Task[Answer]") -> Outcome | Chosen:
         """Wait for the device; whenever the front end must speak, let it ask, and hear what was typed."""
-        question = prompt = self.words.question(self.question.number)
+        question = prompt = self.words.question(self.question.number, self.ways)
         # A person who has mistyped a code is told at once.
         while not (answer.done() if prompt != question and self.conversation.can_ask else await self.answered(answer)):
             try:
@@ -155,6 +81,8 @@ class Waiting:
                 return NO_ANSWER
             if isinstance(typed, Cancel):
                 return Failed(FailureKind.GIVEN_UP, asked=True)
+            if isinstance(typed, Method) and is_offered(typed, self.ways) and not answer.done():
+                return Chosen(typed)
             prompt = question
             # What was answered on the device while the question was open comes before any code: a denial above all.
             if isinstance(typed, Code) and not answer.done():
@@ -212,15 +140,8 @@ class Waiting:
         return reply_by + LAST_LOOK_SECONDS
 
 
-def has_said(answer: "asyncio.Task[Answer]", outcome: Outcome | None) -> bool:
+def has_said(answer: "asyncio.Task[Answer]", outcome: Outcome | Chosen | None) -> bool:
     """Whether this outcome is what the device answered."""
     if outcome is None or not answer.done() or answer.cancelled() or answer.exception() is not None:
         return False
     return answer.result() is outcome
-
-
-def is_wrong_code(outcome: Outcome) -> bool:
-    """Whether the code was of no use and another one may be tried; says the same of people who have no codes."""
-    if isinstance(outcome, Failed):
-        return outcome.kind is FailureKind.BAD_CODE or outcome.kind in NOBODY_ASKED
-    return isinstance(outcome, NeedsCode)

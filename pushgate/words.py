@@ -1,6 +1,6 @@
 """The words that a person reads at the place of the login; an administrator may change them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from pushgate.decision import Reason
@@ -9,6 +9,9 @@ MAX_TEXT = 253
 """Octets: what fits one Reply-Message; some appliances show the first one only."""
 
 NUMBER_PLACE = "{number}"
+WAYS_PLACE = "{ways}"
+WAY_WORDS = frozenset({"email", "phone", "sms", "voice"})
+"""The features of a provider that are ways to reach the person."""
 
 WAITS_AS_IF_IGNORED = frozenset(
     {Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER, Reason.BARRED}
@@ -18,7 +21,10 @@ WAITS_AS_IF_IGNORED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Every text, with its default; ``{number}`` stands for the number that the device will ask for."""
+    """Every text, with its default.
+
+    ``{number}`` stands for the number that the device will ask for, ``{ways}`` for the words of other ways.
+    """
 
     approved: str = "Approved"
     denied: str = "Denied"
@@ -31,6 +37,8 @@ class Words:
     number_form: str = "Add a comma and two digits of your choice; your device will ask for them"
     push_sent: str = "Approval requested. Please answer on your device."
     number_sent: str = "Type {number} on your device to approve."
+    code_sent: str = "A code was sent. Log in again: password, comma, code"
+    other_ways: str = "Other ways: {ways}"
     code_alone: str = "No device can be asked. Type a code"
     push_or_code: str = "Approve on your device, then press Enter, or type a code"
     number_or_code: str = "Type {number} on your device to approve, then press Enter, or type a code"
@@ -46,6 +54,7 @@ class Words:
             Reason.DENIED: self.denied,
             Reason.EXPIRED: self.no_answer,
             Reason.GIVEN_UP: self.given_up,
+            Reason.CODE_SENT: self.code_sent,
             Reason.BAD_CODE: self.wrong_code,
             Reason.NUMBER_NEEDED: self.number_form,
             Reason.BAD_SECRET: self.field_form,
@@ -59,9 +68,19 @@ class Words:
         """Return the line that a person sees where the place of the login can show one but asks nothing."""
         return self.number_sent.replace(NUMBER_PLACE, number) if number else self.push_sent
 
-    def question(self, number: str) -> str:
-        """Return what a person is asked at the place of the login while the device rings."""
-        return self.number_or_code.replace(NUMBER_PLACE, number) if number else self.push_or_code
+    def question(self, number: str, ways: Set[str] = frozenset()) -> str:
+        """Return what a person is asked at the place of the login while the device rings, with the ways to choose."""
+        asked = self.number_or_code.replace(NUMBER_PLACE, number) if number else self.push_or_code
+        return self.with_ways(asked, ways)
+
+    def code_prompt(self, prompt: str, ways: Set[str] = frozenset()) -> str:
+        """Return the question for a code, as the provider words it, with the other ways to choose from."""
+        return self.with_ways(prompt, ways)
+
+    def with_ways(self, question: str, ways: Set[str]) -> str:
+        """Add the words by which the person may choose another way."""
+        words = ", ".join(sorted(ways & WAY_WORDS))
+        return f"{question}. {self.other_ways.replace(WAYS_PLACE, words)}" if words else question
 
     def again(self, question: str) -> str:
         """Return what a person is asked after a wrong code: the same, so that a number stays in sight."""

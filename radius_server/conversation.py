@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from pushgate.clock import Clock
-from pushgate.conversation import CannotAsk, Conversation
+from pushgate.conversation import CannotAsk, Conversation, NotAnswered
 from radius_server.link import Exchange
 from radius_server.replies import REJECT_FLOOR, ChallengeText
 from radius_server.states import GRACE, Asker, StateTable
@@ -136,7 +136,7 @@ class RadiusConversation(Conversation):
             async with self.clock.timeout_at(now + seconds + GRACE):
                 return await typed
         except TimeoutError:
-            raise CannotAsk("the challenge was not answered") from None
+            raise NotAnswered("the challenge was not answered") from None
         finally:
             self.challenge = None
             self.states.drop(state)

@@ -17,7 +17,9 @@ from radius_server.schemes import Refusal
 from radius_server.timing import Rhythms
 from radius_server.wire import MAX_PACKET, Attributes
 
-BEYOND_PASSWORD = frozenset({Reason.APPROVED, Reason.DENIED, Reason.EXPIRED, Reason.GIVEN_UP, Reason.BAD_CODE})
+BEYOND_PASSWORD = frozenset(
+    {Reason.APPROVED, Reason.DENIED, Reason.EXPIRED, Reason.GIVEN_UP, Reason.BAD_CODE, Reason.CODE_SENT}
+)
 """Ends of a login whose password field was uncovered to sense: whoever covered it knows the secret."""
 
 

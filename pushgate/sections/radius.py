@@ -54,6 +54,12 @@ class RadiusSettings(Section):
         if alone:
             # Its logins would be joined with theirs.
             raise ValueError(f"the name of a client is the group of others: {', '.join(sorted(alone))}")
+        split = [client for client in self.everybody() if client.password_may_contain_separator]
+        asked_twice = [each.name for each in split if (each.first_factor or self.first_factor) == "provider"]
+        if asked_twice:
+            # Each refused password counts towards the provider's lock.
+            names = ", ".join(asked_twice)
+            raise ValueError(f"password_may_contain_separator is not for first_factor: provider: {names}")
         both = {f"{address.host}:{address.port}" for address in self.listen if address.port}
         both &= {f"{address.host}:{address.port}" for address in self.accounting_listen}
         if both:

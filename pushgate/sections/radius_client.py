@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .common import AbsolutePath, IfUnreachable, Name, Network, Seconds, Section, network, yaml_word
+from .common import AbsolutePath, Duration, IfUnreachable, Name, Network, Seconds, Section, network, yaml_word
 from .firstfactor import FirstFactorSettings
 
 PresetName = Literal[
@@ -98,6 +98,7 @@ class ClientBehaviour(Section):
 
     first_factor: FirstFactorSettings | None = None
     number: Annotated[Literal["off", "optional", "required"], BeforeValidator(yaml_word)] = "optional"
+    two_attempts: Annotated[Duration, Field(ge=10, le=900)] | None = None
     probe_users: list[UserName] = Field([], max_length=1000)
     exempt_users: list[UserName] = Field([], max_length=10_000)
     exempt_groups: list[Text] = Field([], max_length=1000)
@@ -105,8 +106,10 @@ class ClientBehaviour(Section):
     reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
 
     @model_validator(mode="after")
-    def check_retries(self) -> "ClientBehaviour":
-        """Refuse a number of retries of nothing."""
+    def check_modes(self) -> "ClientBehaviour":
+        """Refuse a number of retries of nothing, and a second attempt where the first can ask."""
+        if self.two_attempts is not None and self.mode in ("hybrid", "challenge"):
+            raise ValueError(f"two_attempts is for appliances without challenges, and mode is {self.mode}")
         if self.nas_timeout is None and "nas_retries" in self.model_fields_set:
             raise ValueError("nas_retries says nothing without nas_timeout")
         return self

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pushgate.words import MAX_TEXT, NUMBER_PLACE, Words
+from pushgate.words import MAX_TEXT, NUMBER_PLACE, WAYS_PLACE, Words
 
 from .common import Section
 
@@ -27,6 +27,13 @@ def holds_number(text: str) -> str:
     return text
 
 
+def holds_ways(text: str) -> str:
+    """Refuse a text about ways that names none."""
+    if WAYS_PLACE not in text:
+        raise ValueError(f"must contain {WAYS_PLACE}")
+    return text
+
+
 Text = Annotated[str, AfterValidator(fits)]
 
 
@@ -45,6 +52,10 @@ class TextSettings(Section):
     push_sent: Text = Field(DEFAULTS.push_sent, description="Where the place of the login can show a line at once.")
     number_sent: Annotated[Text, AfterValidator(holds_number)] = Field(
         DEFAULTS.number_sent, description="The same with a number; {number} stands for it."
+    )
+    code_sent: Text = Field(DEFAULTS.code_sent, description="To the first of two attempts.")
+    other_ways: Annotated[Text, AfterValidator(holds_ways)] = Field(
+        DEFAULTS.other_ways, description="Behind a question; {ways} stands for the words to choose from."
     )
     code_alone: Text = Field(DEFAULTS.code_alone, description="Where sudo's caller has no device that could be asked.")
     push_or_code: Text = Field(DEFAULTS.push_or_code, description="The challenge.")

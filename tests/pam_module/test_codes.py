@@ -21,6 +21,7 @@ LOCAL_AND_REMOTE = {
     Reason.NUMBER_NEEDED: (7, 7),
     Reason.FACTOR_NEEDED: (7, 7),
     Reason.GIVEN_UP: (7, 7),
+    Reason.CODE_SENT: (7, 7),
     Reason.CANCELLED: (7, 7),
     Reason.NOT_ENROLLED: (7, 7),
     Reason.LOCKED: (7, 7),

@@ -227,6 +227,7 @@ def test_rules_of_policy() -> None:
             "append_separator": ":",
             "password_may_contain_separator": True,
             "number": "required",
+            "two_attempts": "2m",
         },
         {"secret_env": "X", "number": False, "append_separator": False},
     )
@@ -239,6 +240,7 @@ def test_rules_of_policy() -> None:
             append_separator=":",
             password_may_contain_separator=True,
             number="required",
+            two_attempts=120,
         ),
         "c2": Rule(append_separator="", number="off"),
     }

@@ -1,18 +1,17 @@
 """Asking, waiting and withdrawing, beside what the authenticator's tests show of it."""
 
 import asyncio
-import re
 
 import pytest
 
-from pushgate.login import Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Outcome
-from pushgate.waiting import Question, Waiting, begin_question, pretend_to_ask
+from pushgate.question import Chosen, Question, begin_question
+from pushgate.waiting import Waiting
 from pushgate.words import Words
 from tests.support.core import Core, RecordingConversation, make_login
 
 
-async def wait(core: Core, deadline: float, conversation: RecordingConversation | None = None) -> Outcome:
+async def wait(core: Core, deadline: float, conversation: RecordingConversation | None = None) -> Outcome | Chosen:
     """Wait for the first question."""
     question = Question(core.provider, make_login(), Handle("s1"))
     return await Waiting(question, conversation or RecordingConversation(), deadline, core.clock, Words()).outcome()
@@ -39,43 +38,6 @@ async def test_a_failure_while_waiting_is_withdrawn() -> None:
     assert core.provider.calls[-1] == "cancel s1"
 
 
-@pytest.mark.parametrize("outcome", [Approved(), Failed(FailureKind.UNAVAILABLE, asked=False)])
-async def test_a_cancelled_begin_that_asked_nobody_withdraws_nothing(outcome: Outcome) -> None:
-    """A login that is cancelled during a create which opened no session has nothing to take back."""
-    core = Core(outcome)
-    core.provider.begin_seconds = 1
-    beginning = asyncio.create_task(begin_question(core.provider, make_login(), core.clock.now() + 60))
-    await core.settle()
-    beginning.cancel()
-    await core.clock.advance(2)
-    assert beginning.cancelled()
-    assert core.provider.calls == ["begin alice"]
-
-
-async def test_a_cancelled_begin_that_failed_keeps_the_cancellation() -> None:
-    """A login that is cancelled during a create which broke is cancelled, not broken."""
-    core = Core(lambda _login: (_ for _ in ()).throw(RuntimeError()))
-    core.provider.begin_seconds = 1
-    beginning = asyncio.create_task(begin_question(core.provider, make_login(), core.clock.now() + 60))
-    await core.settle()
-    beginning.cancel()
-    await core.clock.advance(2)
-    assert beginning.cancelled()
-
-
-async def test_a_withdrawal_is_carried_out_although_its_caller_is_cancelled() -> None:
-    """A withdrawal that has begun ends, whatever happens to the one who ordered it."""
-    core = Core()
-    core.provider.cancel_seconds = 1
-    withdrawing = asyncio.create_task(Question(core.provider, make_login(), Handle("s1")).withdraw())
-    await core.settle()
-    withdrawing.cancel()
-    await core.settle()
-    assert not withdrawing.done()
-    await core.clock.advance(1.1)
-    assert withdrawing.done()
-
-
 def asking(core: Core, *typed: str, reply_by: float = 0.0, can_ask: bool = True) -> RecordingConversation:
     """Return a front end that must speak after so many seconds and has these lines typed."""
     return RecordingConversation(core.clock.now() + reply_by, list(typed), can_ask=can_ask)
@@ -89,7 +51,7 @@ async def begun(core: Core) -> Core:
 
 def start(
     core: Core, conversation: RecordingConversation, *, seconds: float = 60, question: Question | None = None
-) -> asyncio.Task[Outcome]:
+) -> asyncio.Task[Outcome | Chosen]:
     """Begin to wait for the first question."""
     question = question or Question(core.provider, make_login(), Handle("s1"))
     waiting = Waiting(question, conversation, core.clock.now() + seconds, core.clock, Words())
@@ -289,22 +251,3 @@ async def test_an_ignored_question_ends_when_one_without_a_person_does(handle: H
     await core.clock.advance(60)
     assert ended == [before + 28.5]
     assert isinstance(await waiting, Failed)
-
-
-async def test_codes_are_ascii() -> None:
-    """A code of other characters is wrong without any provider having seen it."""
-    core = await begun(Core())
-    question = Question(core.provider, make_login(), Handle("s1"))
-    wrong = Failed(FailureKind.BAD_CODE, asked=True)
-    assert await question.submit(Secret("12345é".encode()), core.clock.now() + 5) == wrong
-    assert core.provider.submitted == []
-
-
-def test_pretending() -> None:
-    """A question that nobody gets shows a number exactly where a real one would."""
-    core = Core()
-    drawn = {pretend_to_ask(core.provider, make_login(factor=Push(draw_number=True))).number for _ in range(200)}
-    assert all(re.fullmatch("[0-9]{2}", number) for number in drawn)
-    assert len(drawn) > 20
-    for factor in (Push(), Push(Secret(b"57"))):
-        assert pretend_to_ask(core.provider, make_login(factor=factor)).number == ""

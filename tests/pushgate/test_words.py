@@ -43,6 +43,14 @@ def test_question() -> None:
     assert WORDS.again(WORDS.question("07")) == again
 
 
+def test_ways() -> None:
+    """A question names the ways that the provider knows, whatever else it can do."""
+    ways = {"sms", "email", "code", "number"}
+    assert WORDS.question("", ways).endswith("or type a code. Other ways: email, sms")
+    assert WORDS.code_prompt("Code sent", ways) == "Code sent. Other ways: email, sms"
+    assert WORDS.code_prompt("Code sent", {"code"}) == "Code sent"
+
+
 def test_other_words() -> None:
     """An administrator's words take the place of ours."""
     words = Words(push_or_code="Bestätigen", number_or_code="{number}!", wrong_code="Falsch", denied="Nein")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.settings import GOOD, faults, load
 
 
@@ -58,3 +60,16 @@ def test_a_group_and_a_foreign_client_do_not_share_a_name(private_folder: Path) 
     other = "    - {name: two, group: vpn, address: 192.0.3.1, secret_file: /etc/pushgate/two.secret}\n"
     found = faults(private_folder, GOOD.replace("pam:\n", other + "pam:\n"))
     assert found == ["pushgate.yaml:6: radius: the name of a client is the group of others: vpn"]
+
+
+@pytest.mark.parametrize("place", ["radius", "client"])
+def test_a_provider_is_asked_for_a_password_once(private_folder: Path, place: str) -> None:
+    """A password that the provider checks is not tried a second time as a whole: each failure counts there."""
+    text = GOOD.replace("{name: vpn,", "{name: vpn, password_may_contain_separator: true,")
+    if place == "radius":
+        text = text.replace("first_factor: none", "first_factor: provider")
+    else:
+        text = text.replace("{name: vpn,", "{name: vpn, first_factor: provider,")
+    assert faults(private_folder, text) == [
+        "pushgate.yaml:6: radius: password_may_contain_separator is not for first_factor: provider: vpn"
+    ]

@@ -21,6 +21,7 @@ def test_a_text_can_be_changed(private_folder: Path) -> None:
         ('denied: "a\\x1b[2J"', "texts.denied: must be visible text"),
         (f"denied: {'é' * 127}", "texts.denied: must not be longer than 253 octets in UTF-8"),
         ("number_or_code: Approve it", "texts.number_or_code: must contain {number}"),
+        ("other_ways: Elsewhere", "texts.other_ways: must contain {ways}"),
         ("denyed: No", "texts.denyed: unknown key"),
     ],
 )

@@ -1,0 +1,251 @@
+"""The second factor: other ways, passwords that the provider has checked, and two attempts for one login."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from typing_extensions import override
+
+from pushgate.decision import Decision, Reason
+from pushgate.firstfactor.base import Checked, FirstFactor, PasswordRight, PasswordWrong
+from pushgate.login import Code, Login, Method, Push, Secret
+from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
+from pushgate.policy import Policy, Rule
+from tests.support.core import Core, RecordingConversation, make_login
+
+CODE = NeedsCode(Handle("s1"), "Code sent")
+WRONG = Failed(FailureKind.BAD_CODE, asked=True)
+
+
+class Passwords(FirstFactor):
+    """Knows one password, as a provider does that goes on with it."""
+
+    name = "provider"
+
+    def __init__(self) -> None:
+        self.checks = 0
+        self.groups: frozenset[str] = frozenset()
+
+    @override
+    async def check(self, login: Login, password: Secret, deadline: float) -> Checked:
+        self.checks += 1
+        if password.value != b"hunter2":
+            return PasswordWrong()
+        return PasswordRight(self.groups, handle=Handle(f"checked{self.checks}"))
+
+    @override
+    async def close(self) -> None:
+        return
+
+
+def gate(begin: Outcome | Callable[[Login], Outcome] | None = None, **rule: object) -> tuple[Core, Passwords]:
+    """A core whose service vpn has the provider check passwords and knows two attempts."""
+    core, passwords = Core(begin), Passwords()
+    vpn = Rule(**({"two_attempts": 120.0} | rule))  # type: ignore[arg-type]
+    core.authenticator.policy = Policy({"vpn": vpn})
+    core.authenticator.first_factors = {"vpn": passwords}
+    return core, passwords
+
+
+def vpn(field: str, **changes: object) -> Login:
+    """A login at an appliance with this in its password field."""
+    return make_login(service="vpn", secret=Secret(field.encode()), **changes)
+
+
+async def tried(core: Core, *fields: str) -> list[Decision]:
+    """What comes of one attempt after the other."""
+    return [await core.start(vpn(field)) for field in fields]
+
+
+async def test_two_attempts() -> None:
+    """A person at an appliance without challenges gets the code at the first attempt and in at the second."""
+    core, passwords = gate(CODE)
+    core.provider.code_answers = [Approved()]
+    first, second = await tried(core, "hunter2", "hunter2,123456")
+    assert (first.accept, first.reason) == (False, Reason.CODE_SENT)
+    assert first.message == "A code was sent. Log in again: password, comma, code"
+    assert (second.accept, second.reason, second.factor) == (True, Reason.APPROVED, "code")
+    assert passwords.checks == 1
+    assert core.provider.calls == ["begin alice"]
+    assert core.provider.submitted == ["123456"]
+
+
+async def test_a_first_attempt_that_is_repeated_sends_nothing() -> None:
+    """An appliance that asks again, as they do, costs no second code and no second password check."""
+    core, passwords = gate(CODE)
+    decisions = await tried(core, "hunter2", "hunter2", "hunter2,push")
+    assert [decision.reason for decision in decisions] == [Reason.CODE_SENT] * 3
+    assert (passwords.checks, core.provider.begun()) == (1, 1)
+    await core.authenticator.close()
+
+
+async def test_three_wrong_codes_of_second_attempts() -> None:
+    """A person who brings three wrong codes starts anew, and the question is withdrawn."""
+    core, _ = gate(lambda login: WRONG if isinstance(login.factor, Code) else CODE)
+    core.provider.code_answers = [WRONG, WRONG, WRONG]
+    decisions = await tried(core, "hunter2", *["hunter2,111111"] * 4)
+    assert [decision.reason for decision in decisions[1:]] == [Reason.BAD_CODE] * 4
+    assert len(core.provider.submitted) == 3
+    assert core.provider.calls.count("cancel s1") == 1
+
+
+async def test_the_time_for_the_second_attempt() -> None:
+    """A code that comes too late is refused, and its question has been withdrawn."""
+    core, passwords = gate(lambda login: WRONG if isinstance(login.factor, Code) else CODE)
+    await core.start(vpn("hunter2"))
+    await core.clock.advance(121)
+    assert core.provider.calls == ["begin alice", "cancel s1"]
+    assert (await core.start(vpn("hunter2,123456"))).reason is Reason.BAD_CODE
+    assert passwords.checks == 2
+    assert core.provider.submitted == []
+
+
+async def test_the_provider_may_shorten_the_time() -> None:
+    """A code that the provider says is good for ten seconds is not kept longer."""
+    core, _ = gate(lambda login: replace(CODE, expires_at=core_clock.now() + 10))
+    core_clock = core.clock
+    await core.start(vpn("hunter2"))
+    await core.clock.advance(11)
+    assert core.provider.calls[-1] == "cancel s1"
+
+
+async def test_a_wrong_password_at_the_second_attempt() -> None:
+    """Who has the code alone is refused by the password, and the code stays unused."""
+    core, _ = gate(CODE)
+    _, second = await tried(core, "hunter2", "hunter3,123456")
+    assert second.reason is Reason.BAD_PASSWORD
+    assert core.provider.submitted == []
+    await core.authenticator.close()
+
+
+async def test_one_code_opens_one_door() -> None:
+    """Of two second attempts at the same moment with the right code, one gets in."""
+    core, _ = gate(lambda login: WRONG if isinstance(login.factor, Code) else CODE)
+    await core.start(vpn("hunter2"))
+    core.provider.code_answers = [Approved(), Approved()]
+    pair = [core.start(vpn("hunter2,123456")), core.start(vpn("hunter2,123456"))]
+    assert sorted(decision.accept for decision in await asyncio.gather(*pair)) == [False, True]
+    assert core.provider.submitted == ["123456"]
+
+
+async def test_an_outage_at_the_second_attempt_never_fails_open() -> None:
+    """A provider that is gone when the code comes opens nothing, and the code may be tried again."""
+    core, _ = gate(CODE, accept_if_unreachable=True)
+    core.provider.code_answers = [Failed(FailureKind.UNAVAILABLE, asked=False), Approved()]
+    decisions = await tried(core, "hunter2", "hunter2,123456", "hunter2,123456")
+    assert [decision.reason for decision in decisions[1:]] == [Reason.UNAVAILABLE, Reason.APPROVED]
+
+
+async def test_another_way_replaces_the_code_that_was_sent() -> None:
+    """A person who asks for an SMS in place of the mail has one code that counts."""
+    core, passwords = gate(lambda login: NeedsCode(Handle("sms" if login.factor == Method("sms") else "s1"), "Code"))
+    await tried(core, "hunter2", "hunter2,sms")
+    assert core.provider.calls == ["begin alice", "begin alice", "cancel s1"]
+    assert passwords.checks == 2
+    await core.authenticator.close()
+    assert core.provider.calls[-1] == "cancel sms"
+
+
+async def test_without_two_attempts_a_code_that_cannot_be_asked_for_is_withdrawn() -> None:
+    """An appliance that shows nothing and knows no second attempt is refused at once."""
+    core, _ = gate(CODE, two_attempts=None)
+    [decision] = await tried(core, "hunter2")
+    assert decision.reason is Reason.PROTOCOL
+    assert core.provider.calls == ["begin alice", "cancel s1", "cancel checked1"]
+
+
+async def test_an_appliance_with_challenges_needs_no_second_attempt() -> None:
+    """A person who can be asked is asked, also where two attempts are configured."""
+    core, _ = gate(CODE)
+    core.provider.code_answers = [Approved()]
+    decision = await core.start(vpn("hunter2"), RecordingConversation(typed=["123456"], can_ask=True))
+    assert decision.accept
+
+
+async def test_the_end_of_the_daemon_withdraws() -> None:
+    """A daemon that stops between two attempts takes the question back."""
+    core, _ = gate(CODE)
+    await core.start(vpn("hunter2"))
+    await core.authenticator.close()
+    assert core.provider.calls == ["begin alice", "cancel s1"]
+
+
+async def test_the_provider_goes_on_with_the_password_it_has_checked() -> None:
+    """A provider that has checked the password gets its own handle back, and lets go of it at the end."""
+    core, _ = gate(lambda login: Approved(detail=repr(login.checked == Handle("checked1"))))
+    await core.start(vpn("hunter2"))
+    assert core.audit.records[0][2] == "True"
+    assert core.provider.calls == ["begin alice", "cancel checked1"]
+
+
+async def test_an_exempt_person_leaves_no_password_behind() -> None:
+    """A person who needs no second factor has the provider let go of the password that it has checked."""
+    core, passwords = gate(exempt_groups=frozenset({"staff"}))
+    passwords.groups = frozenset({"staff"})
+    [decision] = await tried(core, "hunter2")
+    assert decision.reason is Reason.EXEMPT
+    assert core.provider.calls == ["cancel checked1"]
+
+
+async def test_a_cancelled_login_lets_go_of_the_password() -> None:
+    """An appliance that goes away while the device rings leaves neither question nor password behind."""
+    core, _ = gate()
+    login = core.start(vpn("hunter2"))
+    await core.settle()
+    login.cancel()
+    await core.settle()
+    assert login.cancelled()
+    assert core.provider.calls[-2:] == ["cancel s1", "cancel checked1"]
+
+
+async def test_groups_that_the_password_has_shown_choose_the_provider() -> None:
+    """A provider is asked with the groups that the first factor found."""
+    core, passwords = gate(lambda login: Approved(detail=" ".join(login.groups)))
+    passwords.groups = frozenset({"admins"})
+    await core.start(vpn("hunter2"))
+    assert core.audit.records[0][2] == "admins"
+
+
+async def test_another_way_while_the_device_rings() -> None:
+    """A person who types the name of another way has the push withdrawn and types the code that comes."""
+    ways: list[object] = []
+
+    def begin(login: Login) -> Outcome:
+        ways.append(login.factor)
+        return Pending(Handle("s1")) if login.factor == Push() else NeedsCode(Handle("s2"), "Code sent")
+
+    core = Core(begin)
+    core.provider.can = frozenset({"email", "code"})
+    core.provider.code_answers = [Approved()]
+    conversation = RecordingConversation(core.clock.now() + 1, ["email", "123456"], can_ask=True)
+    login = core.start(make_login(), conversation)
+    await core.clock.advance(2)
+    decision = await login
+    assert (decision.accept, decision.factor) == (True, "code")
+    assert ways == [Push(), Method("email")]
+    assert core.provider.calls == ["begin alice", "wait s1", "cancel s1", "begin alice"]
+    assert conversation.asked == [
+        "Approve on your device, then press Enter, or type a code. Other ways: email",
+        "Code sent. Other ways: email",
+    ]
+
+
+async def test_ways_have_an_end() -> None:
+    """A person who changes the way for ever is rejected after four."""
+    core = Core(NeedsCode(Handle("s1"), "Code"))
+    core.provider.can = frozenset({"sms"})
+    decision = await core.start(make_login(), RecordingConversation(typed=["sms"] * 20, can_ask=True))
+    assert decision.reason is Reason.PROTOCOL
+    assert core.provider.begun() == 4
+
+
+@pytest.mark.parametrize("number", ["off", "optional"])
+async def test_ways_are_known_whatever_the_number(number: str) -> None:
+    """A service without numbers offers other ways as well."""
+    core = Core(NeedsCode(Handle("s1"), "Code"))
+    core.authenticator.policy = Policy({"sshd": Rule(number=number)})  # type: ignore[arg-type]
+    core.provider.can = frozenset({"sms"})
+    conversation = RecordingConversation(typed=["cancel"], can_ask=True)
+    await core.start(make_login(), conversation)
+    assert conversation.asked == ["Code. Other ways: sms"]
