@@ -58,8 +58,8 @@ class RadiusSettings(Section):
         asked_twice = [each.name for each in split if (each.first_factor or self.first_factor) == "provider"]
         if asked_twice:
             # Each refused password counts towards the provider's lock.
-            names = ", ".join(asked_twice)
-            raise ValueError(f"password_may_contain_separator is not for first_factor: provider: {names}")
+            who = ", ".join(asked_twice)
+            raise ValueError(f"password_may_contain_separator is not for first_factor: provider: {who}")
         both = {f"{address.host}:{address.port}" for address in self.listen if address.port}
         both &= {f"{address.host}:{address.port}" for address in self.accounting_listen}
         if both:
