@@ -92,20 +92,22 @@ class Waiting:
                 prompt = self.words.again(question)
         return answer.result()
 
-    async def ask_for_code(self) -> Outcome:
-        """Let a person whom no device can ask type a code; Enter gives up."""
-        prompt = self.words.code_alone
+    async def ask_for_code(self) -> Outcome | Chosen:
+        """Let a person whom no device can ask type a code, or choose another way; Enter gives up."""
+        question = prompt = self.words.code_prompt(self.words.code_alone, self.ways)
         while True:
             try:
                 typed = read_answer(await self.conversation.ask(prompt, echo=True))
             except CannotAsk:
                 return NO_ANSWER
+            if isinstance(typed, Method) and is_offered(typed, self.ways):
+                return Chosen(typed)
             if not isinstance(typed, Code):
                 return NO_ANSWER
             outcome = await self.check(typed)
             if outcome is not None:
                 return outcome
-            prompt = self.words.again(self.words.code_alone)
+            prompt = self.words.again(question)
 
     async def check(self, typed: Code) -> Outcome | None:
         """Check a code; None if it was wrong and another may be tried."""

@@ -249,3 +249,20 @@ async def test_ways_are_known_whatever_the_number(number: str) -> None:
     conversation = RecordingConversation(typed=["cancel"], can_ask=True)
     await core.start(make_login(), conversation)
     assert conversation.asked == ["Code. Other ways: sms"]
+
+
+async def test_a_person_without_a_device_may_choose_another_way() -> None:
+    """Sudo's caller whom no device can ask gets a code in the way that there is."""
+
+    def begin(login: Login) -> Outcome:
+        if login.factor == Push():
+            return Failed(FailureKind.NOT_ENROLLED, asked=False)
+        return NeedsCode(Handle("s2"), "Code sent")
+
+    core = Core(begin)
+    core.provider.can = frozenset({"email"})
+    core.provider.code_answers = [Approved()]
+    conversation = RecordingConversation(typed=["email", "123456"], can_ask=True, may_know=True)
+    decision = await core.start(make_login(service="sudo"), conversation)
+    assert decision.accept
+    assert conversation.asked[0] == "No device can be asked. Type a code. Other ways: email"
