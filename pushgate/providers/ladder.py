@@ -111,20 +111,13 @@ class LadderProvider(Provider):
 
     @override
     async def begin(self, login: Login, deadline: float) -> Outcome:
-        checked, begun = login.checked, set[str]()
-
         async def ask(name: str, rung: Provider) -> Outcome:
-            begun.add(name)
             self.asked[name] += 1
             outcome = await rung.begin(unwrapped(login, rung), deadline)
             by_core = isinstance(outcome, Failed) and outcome.kind in LOGGED_BY_CORE
             return self.noted(name, "begin", outcome, quiet=by_core and not isinstance(login.factor, Code))
 
-        outcome = await self.descend(login, deadline, ask)
-        if isinstance(checked, RungHandle) and checked.name not in begun:
-            # It has checked the password and is not asked: what it keeps of that is of no more use.
-            await self.cancel(checked)
-        return outcome
+        return await self.descend(login, deadline, ask)
 
     async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
         """Let the first rung of a login check its password; no other, whatever the first says.

@@ -95,8 +95,8 @@ class OfflineProvider(Provider):
         try:
             checked = await self.threads.run(check, deadline)
         except StoreError as error:
-            log.error("offline_codes_unusable", problem=error.message, hint=error.hint)
-            return Failed(FailureKind.CONFIG, asked=False, detail=f"offline codes: {error.message}")
+            detail = f"offline codes: {error.message}"
+            return Failed(FailureKind.CONFIG, asked=False, detail=detail, hint=error.hint)
         except FullError:
             return Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many offline codes at the same time")
         except TimeoutError:

@@ -125,8 +125,15 @@ class Gate:
 
     def events(self) -> list[str]:
         """Return what the daemon has logged above its usual lines."""
-        lines = [json.loads(line) for line in (self.folder / "daemon.log").read_text().splitlines() if line[0] == "{"]
-        return [line["event"] for line in lines if line["level"] in ("warning", "error")]
+        return [line["event"] for line in self.lines() if line["level"] in ("warning", "error")]
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return which rung has failed how, as the daemon has logged it."""
+        return [(line["provider"], line["kind"]) for line in self.lines() if line["event"] == "provider_failed"]
+
+    def lines(self) -> list[dict[str, str]]:
+        """Return the daemon's log."""
+        return [json.loads(line) for line in (self.folder / "daemon.log").read_text().splitlines() if line[0] == "{"]
 
 
 @pytest.fixture(params=[pytest.param("system", marks=pytest.mark.root), "wrapper"])
@@ -172,10 +179,10 @@ def test_codes_open_once_while_the_authority_is_stopped(gate: Gate) -> None:
     step = "; stepped down to offline_totp+break_glass"
     assert all(step in record["detail"] for record in gate.records()[1:])
     assert gate.run("status")["ladder"] == {"stepped_down_to": {"offline_totp+break_glass": 6}}
-    assert [event for event in gate.events() if event != "stepped_down"] == [
-        "break_glass_used",
-        "offline_codes_unusable",
+    assert [event for event in gate.events() if event not in ("stepped_down", "provider_failed")] == [
+        "break_glass_used"
     ]
+    assert gate.failures()[-1] == ("offline_totp+break_glass", "config")
     assert gate.events().count("stepped_down") == 6
 
     gate.authority, page = gate.start("authority")

@@ -8,10 +8,11 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from pushgate.clock import Clock, FakeClock
-from pushgate.login import Login
+from pushgate.firstfactor.base import Checked, PasswordRight, PasswordWrong
+from pushgate.login import Code, Factor, Login, Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.ladder import SHORTEST_REACH, LadderProvider
-from pushgate.providers.routes import Route, Routes
+from pushgate.providers.routes import Route, RouteRule, Routes
 from tests.support.core import ScriptedProvider, make_login
 
 DOWN = Failed(FailureKind.UNAVAILABLE, asked=False, detail="refused")
@@ -24,6 +25,8 @@ class Rung(ScriptedProvider):
         super().__init__(clock, begin)
         self.reached = reached
         self.reach_seconds = 0.0
+        self.seen: list[object] = []
+        """What came with each login from the check of its password."""
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
@@ -31,6 +34,30 @@ class Rung(ScriptedProvider):
         if self.reach_seconds:
             await self.clock.sleep(self.reach_seconds)
         return self.reached
+
+    @override
+    async def begin(self, login: Login, deadline: float) -> Outcome:
+        self.seen.append(login.checked)
+        return await super().begin(login, deadline)
+
+    @override
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
+        if login.checked is not None:
+            self.seen.append(login.checked)
+        return await super().features(login, deadline)
+
+
+class Checking(Rung):
+    """A provider that also checks passwords."""
+
+    def __init__(self, clock: Clock, answer: Checked) -> None:
+        super().__init__(clock)
+        self.check_with, self.passwords = answer, list[bytes]()
+
+    async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
+        """Answer as told."""
+        self.passwords.append(password.value)
+        return self.check_with
 
 
 class Bench:
@@ -192,13 +219,186 @@ async def test_a_stranger_goes_the_same_way_and_nobody_is_asked() -> None:
     assert bench.begun() == [0, 0, 0]
 
 
-async def test_features_are_those_of_the_first() -> None:
-    """A NAS that asks whether anybody can be asked hears of the provider that is asked first."""
+async def test_features_are_those_of_the_first_rung_of_the_login() -> None:
+    """A person is offered what the provider can do that asks this very person, and nothing while it is down."""
     bench = Bench()
-    bench.first.can, bench.second.can = frozenset({"number"}), frozenset({"code"})
-    assert await bench.ladder.features(make_login(), bench.clock.now() + 1) == {"number"}
-    bench.first.reached = DOWN
-    assert await bench.ladder.reach(bench.clock.now() + 1) == DOWN
+    rule = RouteRule(frozenset({"root"}), frozenset({"ops"}), ("third",))
+    bench.ladder.replace_routes(Routes(("second",), {"sshd": Route(("first", "second"), (rule,))}))
+    bench.first.can, bench.second.can, bench.third.can = (frozenset({word}) for word in ("number", "code", "sms"))
+
+    async def features(**login: object) -> frozenset[str]:
+        return await bench.ladder.features(make_login(**login), bench.clock.now() + 60)
+
+    assert await features() == {"number"}
+    assert await features(user="root") == await features(groups=frozenset({"ops"})) == {"sms"}
+    assert await features(service="sudo") == {"code"}
+    bench.first.reached = bench.second.reached = DOWN
+    assert await features() == frozenset()
+    assert await features(service="sudo") == {"code"}
+
+
+async def test_a_look_for_features_is_short() -> None:
+    """A person whose first provider hangs has the time for the next one left when it is only asked what it can do."""
+    bench = Bench()
+    bench.first.reach_seconds = 600
+    looking = asyncio.create_task(bench.ladder.features(make_login(), bench.clock.now() + 60))
+    await bench.clock.advance(SHORTEST_REACH + 0.1)
+    assert looking.done()
+    assert await looking == frozenset()
+
+
+@pytest.mark.parametrize(("first", "third", "alive"), [(None, DOWN, True), (DOWN, None, True), (DOWN, DOWN, False)])
+async def test_somebody_can_be_asked_while_one_first_rung_is_alive(
+    first: Failed | None, third: Failed | None, alive: bool
+) -> None:
+    """An appliance that probes us is told that we live as long as a provider is up that is asked first somewhere."""
+    bench = Bench()
+    bench.first.reached, bench.third.reached = first, third
+    bench.ladder.replace_routes(Routes(("first",), {"sshd": Route(("third", "second"))}))
+    assert (await bench.ladder.reach(bench.clock.now() + 5) is None) is alive
+    assert bench.second.calls == []
+
+
+async def test_a_provider_that_hangs_hides_no_other() -> None:
+    """An appliance that probes us hears at once of the provider that is up, not after the one that hangs."""
+    bench = Bench()
+    bench.first.reach_seconds = 600
+    bench.ladder.replace_routes(Routes(("first",), {"sshd": Route(("second",))}))
+    looking = asyncio.create_task(bench.ladder.reach(bench.clock.now() + 5))
+    await bench.clock.settle()
+    assert looking.done()
+    assert await looking is None
+
+
+RIGHT = PasswordRight(groups=frozenset({"staff"}), handle=Handle("token"))
+
+
+async def test_the_rung_that_checked_the_password_has_its_handle_again() -> None:
+    """A provider that has checked a password goes on with it; a further one that stands in never sees that handle."""
+    bench = Bench()
+    checking = Checking(bench.clock, RIGHT)
+    bench.ladder.rungs = {**bench.ladder.rungs, "first": checking}
+    login, deadline = make_login(), bench.clock.now() + 60
+    checked = await bench.ladder.check_password(login, Secret(b"pw"), deadline)
+    assert isinstance(checked, PasswordRight)
+    assert checked.groups == {"staff"}
+    assert "token" not in repr(checked.handle).replace("id='token'", "")
+    login = replace(login, checked=checked.handle)
+    assert isinstance(await bench.ladder.begin(login, deadline), Pending)
+    await bench.ladder.features(login, deadline)
+    checking.begin_with = DOWN
+    assert isinstance(await bench.ladder.begin(login, deadline), Pending)
+    assert checking.seen == [Handle("token")] * 3
+    assert bench.second.seen == [None]
+    assert checked.handle is not None
+    await bench.ladder.cancel(checked.handle)
+    assert checking.calls[-1] == "cancel token"
+
+
+async def test_a_handle_stays_with_its_rung_over_a_reload() -> None:
+    """A person whose password one provider has checked, and whom a reload sends to another, is asked without it."""
+    bench = Bench()
+    checking = Checking(bench.clock, RIGHT)
+    bench.ladder.rungs = {**bench.ladder.rungs, "first": checking}
+    checked = await bench.ladder.check_password(make_login(), Secret(b"pw"), bench.clock.now() + 60)
+    assert isinstance(checked, PasswordRight)
+    bench.ladder.replace_routes(Routes(("second",)))
+    assert isinstance(await bench.begin(make_login(checked=checked.handle)), Pending)
+    assert (bench.second.seen, checking.seen) == ([None], [])
+
+
+@pytest.mark.parametrize(
+    "answer", [DOWN, Failed(FailureKind.CONFIG, asked=False), PasswordWrong("no"), PasswordRight()]
+)
+async def test_a_password_never_steps_down(answer: Checked) -> None:
+    """An attacker who takes the provider of a password down, or is refused by it, finds no other that checks it."""
+    bench = Bench()
+    first, second = Checking(bench.clock, answer), Checking(bench.clock, RIGHT)
+    bench.ladder.rungs = {"first": first, "second": second, "third": bench.third}
+    first.reached = DOWN
+    assert await bench.ladder.check_password(make_login(), Secret(b"pw"), bench.clock.now() + 60) == answer
+    assert (first.passwords, second.passwords) == ([b"pw"], [])
+
+
+async def test_a_password_goes_to_the_first_rung_of_this_person() -> None:
+    """A person whom a rule sends elsewhere has the password checked there; one who checks none refuses it."""
+    bench = Bench()
+    third = Checking(bench.clock, RIGHT)
+    bench.ladder.rungs = {**bench.ladder.rungs, "third": third}
+    rule = RouteRule(frozenset({"root"}), frozenset(), ("third", "first"))
+    bench.ladder.replace_routes(Routes(("first",), {"sshd": Route(("first",), (rule,))}))
+    deadline = bench.clock.now() + 60
+    checked = await bench.ladder.check_password(make_login(user="root"), Secret(b"pw"), deadline)
+    assert isinstance(checked, PasswordRight)
+    with capture_logs() as logs:
+        refused = await bench.ladder.check_password(make_login(), Secret(b"pw"), deadline)
+    assert isinstance(refused, Failed)
+    assert (refused.kind, refused.detail) == (FailureKind.CONFIG, "first checks no passwords")
+    assert [(line["event"], line["call"]) for line in logs] == [("provider_failed", "check_password")]
+
+
+async def test_failures_of_each_call_are_logged_once_and_counted() -> None:
+    """An operator finds each failure of each call with the provider's name, and its number in the status."""
+    bench = Bench()
+    checking = Checking(bench.clock, Failed(FailureKind.CONFIG, asked=False))
+    bench.ladder.rungs = {**bench.ladder.rungs, "first": checking}
+    deadline = bench.clock.now() + 60
+    with capture_logs() as logs:
+        await bench.ladder.check_password(make_login(), Secret(b"pw"), deadline)
+        pending = await bench.begin()
+        assert isinstance(pending, Pending)
+        checking.answer("s1", Failed(FailureKind.PROTOCOL, asked=True))
+        await bench.ladder.wait(pending.handle, deadline)
+        checking.code_answers = [Failed(FailureKind.BAD_CODE, asked=True), Failed(FailureKind.LOCKED, asked=True)]
+        await bench.ladder.submit(pending.handle, "123456", deadline)
+        await bench.ladder.submit(pending.handle, "123456", deadline)
+        checking.begin_with = DOWN
+        await bench.begin()
+    events = [(line.get("call", line["event"]), line["log_level"]) for line in logs]
+    assert events == [
+        ("check_password", "error"),
+        ("wait", "warning"),
+        ("submit", "info"),
+        ("begin", "warning"),
+        ("stepped_down", "warning"),
+    ]
+    assert bench.ladder.report() == {
+        "first": {"asked": 3, "failed": 4},
+        "second": {"asked": 1, "failed": 0},
+        "third": {"asked": 0, "failed": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "lines"),
+    [
+        (FailureKind.NOT_ENROLLED, Push(), 0),
+        (FailureKind.LOCKED, Push(), 0),
+        (FailureKind.NOT_ENROLLED, Code(Secret(b"123456")), 1),
+        (FailureKind.RATE_LIMITED, Push(), 1),
+        (FailureKind.EXPIRED, Push(), 0),
+    ],
+)
+async def test_what_the_core_logs_is_not_logged_twice(kind: FailureKind, factor: Factor, lines: int) -> None:
+    """An attacker who tries many names makes one line each, not two."""
+    bench = Bench(Failed(kind, asked=False))
+    with capture_logs() as logs:
+        await bench.begin(make_login(factor=factor))
+    assert [line["event"] for line in logs] == ["provider_failed"] * lines
+
+
+@pytest.mark.parametrize("failure", [DOWN, Failed(FailureKind.CONFIG, asked=False, hint="a new key")])
+async def test_strangers_do_not_fill_the_log_with_failures(failure: Failed) -> None:
+    """A name that this machine does not know makes no line about a provider that fails, a known one does."""
+    bench = Bench()
+    bench.first.reached = failure
+    with capture_logs() as logs:
+        await bench.ladder.pretend(make_login(known=False), bench.clock.now() + 60)
+    assert "provider_failed" not in [line["event"] for line in logs]
+    with capture_logs() as logs:
+        await bench.begin()
+    assert [line["event"] for line in logs] == ["stepped_down" if failure is DOWN else "provider_failed"]
+    assert bench.ladder.report()["first"] == {"asked": 0, "failed": 1}
 
 
 async def test_closing_closes_every_rung() -> None:
