@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import Literal
 
 import structlog
 
@@ -79,7 +80,7 @@ def behaving(
         status_server=client.status_server is not False,
         reflects_backend=client.status_server == "reflect_backend",
         preset=preset,
-        mode=client.mode or ("hybrid" if preset.challenges else "direct"),
+        mode=mode_of(client),
         window=client.window,
         has_password=first_factor != "none",
         join_by_origin=client.join == "origin",
@@ -90,6 +91,11 @@ def behaving(
         eap_gtc=preset.eap_gtc if client.eap_gtc is None else client.eap_gtc,
         reply_rules=rules,
     )
+
+
+def mode_of(client: ClientBehaviour) -> Literal["direct", "hybrid", "challenge"]:
+    """Return how a client's people are asked: as configured, or as its preset has it."""
+    return client.mode or ("hybrid" if PRESETS[client.preset].challenges else "direct")
 
 
 def known_names(client: ClientBehaviour, names: Iterable[str]) -> frozenset[str]:
@@ -166,6 +172,7 @@ def warn_about(radius: RadiusSettings) -> None:
         )
     for client in radius.everybody():
         _warn_about_timing(client)
+        _warn_about_codes(client)
         _warn_about_people(client, radius)
         if client.eap_gtc and not PRESETS[client.preset].eap_gtc:
             log.warning(
@@ -191,6 +198,15 @@ def _warn_about_timing(client: ClientBehaviour) -> None:
             client=client.name,
             seconds=window,
             hint="let the appliance wait 60 s, and say so in nas_timeout",
+        )
+
+
+def _warn_about_codes(client: ClientBehaviour) -> None:
+    if "break_glass" in client.fallback and mode_of(client) == "direct":
+        log.warning(
+            "codes_not_typed",
+            client=client.name,
+            hint="break_glass is typed at a question, and this client shows none: mode: challenge, or offline_totp",
         )
 
 

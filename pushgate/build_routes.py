@@ -1,11 +1,12 @@
 """The configuration's ``providers``, ``providers_for`` and ``fallback`` become the route of each login."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from pushgate.build_provider import checks_passwords
 from pushgate.build_radius import first_factor_of, known_names
 from pushgate.errors import PushgateError
+from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.offline.spelling import Kind
 from pushgate.providers.routes import Route, RouteRule, Routes
 from pushgate.sections.radius_client import ClientBehaviour
@@ -51,8 +52,14 @@ def shown_routes(routes: Routes) -> list[dict[str, Any]]:
     ]
 
 
-def password_faults(settings: Settings, routes: Routes) -> Iterator[PushgateError]:
-    """Yield each client whose passwords a provider is to check that cannot do it, whoever's they are."""
+def password_faults(settings: Settings, routes: Routes, running: Mapping[str, object]) -> Iterator[PushgateError]:
+    """Yield each client whose passwords a provider is to check that cannot do it, whoever's they are.
+
+    Args:
+        settings: The configuration.
+        routes: What it says of routes.
+        running: The providers that run, which may be others than those of a configuration that was changed.
+    """
     if settings.radius is None:
         return
     for client in settings.radius.everybody():
@@ -60,6 +67,9 @@ def password_faults(settings: Settings, routes: Routes) -> Iterator[PushgateErro
             continue
         firsts = dict.fromkeys(order[0] for order in routes.services[client.name].orders())
         for name in firsts:
+            where = f"radius client {client.name!r}: first_factor: provider: {name}"
             if not checks_passwords(settings.all_providers[name]):
-                message = f"radius client {client.name!r}: first_factor: provider: {name} checks no passwords"
-                yield PushgateError(message, "name none, pam, ldap or radius, or another first provider")
+                hint = "name none, pam, ldap or radius, or another first provider"
+                yield PushgateError(f"{where} checks no passwords", hint)
+            elif name in running and not can_check_passwords(running[name]):
+                yield PushgateError(f"{where}, as it runs, checks no passwords", "restart the daemon")

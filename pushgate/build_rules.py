@@ -14,6 +14,7 @@ from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.policy import Policy
+from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.routes import Routes
 from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
@@ -50,7 +51,7 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
     Args:
         settings: The configuration.
         clock: Time.
-        provider: Who asks the person, or its class; the first factor ``provider`` wants it.
+        provider: The ladder that runs, or its class; the first factor ``provider`` wants it.
 
     Raises:
         ConfigurationError: with every fault in every file that it names.
@@ -64,7 +65,8 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
             clients = ClientTable(read_clients(settings.radius))
         except ConfigurationError as error:
             problems.extend(error.problems)
-        problems.extend(password_faults(settings, routes))
+        running = provider.rungs if isinstance(provider, LadderProvider) else {}
+        problems.extend(password_faults(settings, routes, running))
         first_factors = build_first_factors(settings.radius, clock, provider, problems)
         try:
             radsec = build_radsec(settings.radius, clock)

@@ -43,7 +43,9 @@ def status(config: Path, as_json: bool) -> None:
     for section, values in answer.items():
         click.echo(f"{section}:")
         for name, value in values.items():
-            click.echo(f"  {name.replace('_', ' '):<28} {show(value)}")
+            # The names of providers are the administrator's own.
+            shown = name if section == "providers" else name.replace("_", " ")
+            click.echo(f"  {shown:<28} {show(value)}")
 
 
 def complain_of(answer: Mapping[str, Any]) -> None:

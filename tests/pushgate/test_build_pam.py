@@ -28,6 +28,8 @@ def test_the_defaults_are_the_front_ends_own() -> None:
         ("allow_root", True, "allow_root", True),
         ("exempt_groups", ["adm"], "reads_groups", True),
         ("silent_groups", ["bots"], "reads_groups", True),
+        ("providers_for", [{"groups": ["ops"], "providers": ["p"]}], "reads_groups", True),
+        ("providers_for", [{"users": ["root"], "providers": ["p"]}], "reads_groups", False),
         ("silent_groups", ["bots"], "silent_groups", frozenset({"bots"})),
         ("silent_users", ["backup"], "silent_users", frozenset({"backup"})),
         ("remember", {"for": "15m", "bound_to": "session+tty"}, "reads_session", True),
@@ -49,6 +51,13 @@ def test_rules() -> None:
     )
     expected = Rule(accept_if_unreachable=True, exempt_users=frozenset({"backup"}), exempt_groups=frozenset({"adm"}))
     assert rules == {"sudo": expected}
+
+
+def test_codes_instead_of_an_open_door() -> None:
+    """A service that asks for codes in an outage does not fail open, and the core is told that something stands in."""
+    opening = settings(if_unreachable="accept", fallback=["break_glass"])
+    [(_, rule)] = pam_rules(opening, stepping=["sudo"])
+    assert (rule.accept_if_unreachable, rule.has_fallback) == (False, True)
 
 
 def test_what_lasts() -> None:

@@ -260,6 +260,10 @@ def test_rules_of_policy() -> None:
         ({"preset": "softether", "mode": "challenge"}, ["challenge_not_shown"]),
         ({"preset": "freeradius", "mode": "hybrid"}, []),
         ({"mode": "challenge"}, []),
+        ({"mode": "direct", "fallback": ["break_glass", "offline_totp"]}, ["codes_not_typed"]),
+        ({"preset": "strongswan", "fallback": ["break_glass"]}, ["codes_not_typed"]),
+        ({"preset": "strongswan", "fallback": ["offline_totp"]}, []),
+        ({"mode": "challenge", "fallback": ["break_glass"]}, []),
         ({"preset": "wifi", "eap_gtc": True}, ["gtc_unprotected"]),
         ({"preset": "strongswan", "eap_gtc": True}, []),
         ({"exempt_users": ["robot"]}, ["exempt_without_password"]),
@@ -272,6 +276,16 @@ def test_what_is_probably_not_meant(keys: dict[str, Any], expected: list[str]) -
     """An administrator is warned about what works otherwise than it looks, for the client that it is about."""
     settings = radius({"secret_env": "X", "message_authenticator": "required"} | keys)
     assert events(settings) == [(event, "c0") for event in expected]
+
+
+def test_a_client_with_codes_never_fails_open() -> None:
+    """An administrator whose client asks for codes in an outage does not let people in without one."""
+    opening = {"secret_env": "X", "if_unreachable": "accept"}
+    rules = client_rules(radius(opening, opening | {"fallback": ["offline_totp"]}), stepping=["c1"])
+    assert [(rule.accept_if_unreachable, rule.has_fallback) for rule in rules.values()] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_what_is_learned_and_forgotten(private_folder: Path) -> None:

@@ -88,7 +88,21 @@ def test_each_first_provider_must_check_passwords(private_folder: Path, monkeypa
     settings = settings_of(private_folder, *parts, radius)
     cloud = settings.providers["cloud"]
     monkeypatch.setattr(building, "checks_passwords", lambda section: section is cloud)
-    [fault] = password_faults(settings, build_routes(settings))
+    routes = build_routes(settings)
+    [fault] = password_faults(settings, routes, {})
     assert fault.message == "radius client 'vpn': first_factor: provider: other checks no passwords"
     monkeypatch.setattr(building, "checks_passwords", lambda section: False)
-    assert len([*password_faults(settings, build_routes(settings))]) == 2
+    assert len([*password_faults(settings, routes, {})]) == 2
+
+
+def test_what_runs_must_check_passwords_as_well(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator who changes a provider's type and reloads is told to restart, and nobody is locked out."""
+    settings = settings_of(private_folder, PROVIDER, RADIUS.replace("first_factor: none", "first_factor: provider"))
+    monkeypatch.setattr(building, "checks_passwords", lambda section: True)
+    routes = build_routes(settings)
+    assert [*password_faults(settings, routes, {})] == []
+    [fault] = password_faults(settings, routes, {"provider": object()})
+    assert (fault.message.rpartition(": ")[2], fault.hint) == (
+        "provider, as it runs, checks no passwords",
+        "restart the daemon",
+    )

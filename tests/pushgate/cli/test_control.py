@@ -16,7 +16,10 @@ from pushgate.errors import ConfigurationError, PushgateError
 from tests.support.config import PROVIDER, RADIUS, write_config
 
 CONTROL = "control: {{socket: {folder}/control.sock}}\n"
-STATUS = {"radius": {"ports": [1812], "open_challenges": 2, "refused": {"chap": 3, "eap": 1}, "dropped": {}}}
+STATUS = {
+    "providers": {"my_phones": {"asked": 3, "failed": 1}},
+    "radius": {"ports": [1812], "open_challenges": 2, "refused": {"chap": 3, "eap": 1}, "dropped": {}},
+}
 
 
 @asynccontextmanager
@@ -63,6 +66,8 @@ async def test_the_status_is_shown(private_folder: Path) -> None:
     async with daemon(private_folder) as config:
         plain, machine = await run(status, config), await run(status, config, "--json")
     assert plain.stdout.splitlines() == [
+        "providers:",
+        "  my_phones                    asked 3, failed 1",
         "radius:",
         "  ports                        1812",
         "  open challenges              2",
