@@ -70,7 +70,7 @@ class Asking:
                 if isinstance(found, Verdict):
                     verdict = found
                     return verdict
-                attempt = replace(attempt, login=replace(attempt.login, factor=found.method))
+                attempt = replace(attempt, login=replace(attempt.login, factor=found.method, asked=True))
             return Verdict(Reason.PROTOCOL, "the person has chosen another way too often")
         finally:
             if verdict is None or verdict.reason is not Reason.CODE_SENT:
@@ -86,8 +86,9 @@ class Asking:
         login, deadline = attempt.login, attempt.deadline
         hurried = deadline - self.clock.now() < FAIR_SECONDS
         outcome = await self.begin(login, deadline)
-        if hurried and isinstance(outcome, Failed):
-            # Who can make what comes before slow, the check of passwords above all, must not open doors by that.
+        if (hurried or login.asked) and isinstance(outcome, Failed):
+            # Who can make what comes before slow, the check of passwords above all, must not open doors by that; nor
+            # who has somebody asked, chooses another way and then makes an outage.
             outcome = replace(outcome, asked=True)
         steps = outcome.detail if isinstance(outcome, Pending | NeedsCode) else ""
         answer: Outcome | Chosen = outcome

@@ -100,6 +100,8 @@ class Login:
     """Made by the daemon itself (``pushgate unlock``). No front end sets it: so nobody outside gets our own rules."""
     join_key: bytes | None = None
     """Equal keys are the same login asked again: they share one push. None: never shared."""
+    asked: bool = False
+    """The person was asked in this login already, and has chosen another way: an outage now opens nothing."""
     factor: Factor = Push()
     """What the core found behind the password, or what the person answered."""
     checked: object = field(default=None, repr=False)

@@ -139,7 +139,8 @@ class LadderProvider(Provider):
         """Try one rung after the other until one answers."""
         name, *names = self.route_of(login)
         rung, steps = self.rungs[name], list[str]()
-        for below in names:
+        # Who chooses another way does so at the rung that has asked; what it has asked is no outage any more.
+        for below in () if login.asked else names:
             outcome: Outcome | None = await self.reach_rung(rung, deadline)
             if outcome is None:
                 outcome = await begin(name, rung)

@@ -132,6 +132,22 @@ async def test_the_next_provider_stands_in() -> None:
     assert (await gate.log_in()).reason is Reason.FAIL_OPEN
 
 
+async def test_an_outage_after_a_question_was_out_opens_nothing() -> None:
+    """An attacker who has somebody asked, wants a text message instead and then cuts the provider off gets nowhere."""
+    gate = Gate()
+    gate.phones.can, gate.phones.begin_with = frozenset({"sms"}), None
+
+    class Cut(RecordingConversation):
+        async def ask(self, prompt: str, *, echo: bool) -> str:
+            gate.phones.down = gate.cloud.down = DOWN
+            return "sms"
+
+    decision = await gate.authenticator.authenticate(make_login(), Cut(0, can_ask=True))
+    assert (decision.accept, decision.reason) == (False, Reason.UNAVAILABLE)
+    assert [login.asked for login in gate.phones.logins] == [False, True]
+    assert gate.cloud.logins == []
+
+
 async def test_a_checked_password_goes_on_with_its_provider() -> None:
     """A person's provider checks the password, goes on with it, and lets go of it when the login has ended."""
     gate = Gate()

@@ -139,6 +139,17 @@ async def test_each_step_is_counted_logged_and_told() -> None:
     assert "\n" not in steps[0]["user"]
 
 
+async def test_a_login_that_has_asked_somebody_stays_where_it_is() -> None:
+    """An attacker who has somebody asked, chooses another way and then takes the provider down finds no other rung."""
+    bench = Bench(DOWN)
+    assert await bench.begin(make_login(asked=True)) == DOWN
+    assert await bench.ladder.pretend(make_login(asked=True), bench.clock.now() + 60) == Failed(
+        FailureKind.NOT_ENROLLED, asked=False
+    )
+    assert bench.begun() == [1, 0, 0]
+    assert bench.ladder.steps == {}
+
+
 async def test_all_down_is_an_outage() -> None:
     """A service whose every rung is down may fail open, if it is configured so, and the audit names each."""
     outcome = await Bench(DOWN, DOWN, DOWN).begin()
