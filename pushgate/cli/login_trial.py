@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 
+from pushgate.asking import WAYS
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.authenticator import Authenticator, Guards
 from pushgate.build_pam import pam_rules
@@ -72,7 +73,7 @@ class Trial:
             ShownAudit(self.steps, provider.hint),
             self.clock,
             timeout=self.settings.login.timeout,
-            guards=Guards(Places(1, 1), PushBudget(self.clock, 1), CoolDown(self.clock)),
+            guards=Guards(Places(1, 1), PushBudget(self.clock, WAYS), CoolDown(self.clock)),
             first_factors={service: ProviderFirstFactor(provider)} if has_password else {},
             words=self.settings.texts.words(),
         )

@@ -100,7 +100,7 @@ async def test_the_factor_of_the_command_line_reaches_the_provider(stage: Stage,
 
 
 async def test_a_password_goes_before_the_question(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """A provider is asked for the password first; a wrong one asks nobody and is not shown."""
+    """A provider that has checked the password gets its handle back; a wrong one asks nobody and is not shown."""
     begun: list[Login] = []
 
     def begin(login: Login) -> Outcome:
@@ -110,7 +110,7 @@ async def test_a_password_goes_before_the_question(stage: Stage, capsys: pytest.
     stage.provider = Passwords(stage.clock, begin)
     assert await stage.run("won,der,push", has_password=True)
     assert not await stage.run("wonder,push", has_password=True)
-    assert [login.factor for login in begun] == [Push()]
+    assert [(login.factor, login.checked) for login in begun] == [(Push(), Handle("p1"))]
     shown = capsys.readouterr().out
     assert "won" not in shown
     assert json.loads(shown.splitlines()[-1])["reason"] == "bad_password"
@@ -130,6 +130,22 @@ async def test_a_code_is_read_from_standard_input(stage: Stage) -> None:
     stage.provider.code_answers = [Approved()]
     assert await stage.run("email")
     assert stage.provider.submitted == ["123456"]
+
+
+async def test_another_way_is_chosen_at_the_prompt(stage: Stage) -> None:
+    """A person who types the name of another way at the prompt is asked in that way, as at a login."""
+    stage.typed.write_text("sms\n123456\n")
+    stage.provider.can = frozenset({"sms"})
+    begun: list[object] = []
+
+    def begin(login: Login) -> Outcome:
+        begun.append(login.factor)
+        return NeedsCode(Handle("c"), "Code: ")
+
+    stage.provider.begin_with = begin
+    stage.provider.code_answers = [Approved()]
+    assert await stage.run("email")
+    assert begun == [Method("email"), Method("sms")]
 
 
 async def test_nobody_answers(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
