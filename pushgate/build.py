@@ -16,13 +16,12 @@ from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
 from pushgate.build_ladder import build_ladder, check_offline
 from pushgate.build_pam import pam_services
-from pushgate.build_provider import provider_credentials
+from pushgate.build_provider import provider_faults
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_secret
 from pushgate.providers.ladder import LadderProvider
-from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
@@ -62,14 +61,13 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         # First, because it makes the key and domain files that the provider reads.
         authority = await start_authority(settings.authority)
         stack.push_async_callback(authority.stop)
-    if settings.provider is None:
+    if not settings.all_providers:
         return Parts(authority)
 
-    ladder = build_ladder(settings, settings.provider, clock, stack)
+    ladder = build_ladder(settings, clock, stack)
     audit = JsonLinesAudit(clock, settings.audit.file)
     stack.callback(audit.close)
-    rules = build_rules(settings, clock, ladder.first)
-    ladder.replace_fallbacks(rules.fallbacks)
+    rules = build_rules(settings, clock, ladder)
     authenticator = Authenticator(
         rules.policy,
         ladder,
@@ -151,8 +149,10 @@ def status_of(parts: Parts) -> dict[str, dict[str, Any]]:
             "unlocked": running.pop("unlock", 0),
             "remembered": running.total(),
         }
-    if parts.ladder is not None and parts.ladder.rungs:
-        status["ladder"] = {"stepped_down_to": dict(parts.ladder.steps)}
+    if parts.ladder is not None:
+        status["providers"] = dict(parts.ladder.report())
+        if len(parts.ladder.rungs) > 1:
+            status["ladder"] = {"stepped_down_to": dict(parts.ladder.steps)}
     if parts.radius is not None:
         radius = parts.radius
         status["radius"] = {
@@ -208,7 +208,7 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
     """
     problems: list[PushgateError] = []
     try:
-        build_rules(settings, clock, LoginTc)
+        build_rules(settings, clock, LadderProvider)
     except ConfigurationError as error:
         problems.extend(error.problems)
     try:
@@ -217,13 +217,9 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
             LearnedSigners(settings.radius.state_folder)
     except ConfigurationError as error:
         problems.extend(error.problems)
-    for provider in filter(None, (settings.provider, settings.second_provider)):
-        made_later = settings.authority is not None and not provider.api_key_file.exists()
-        try:
-            if not made_later:
-                provider_credentials(provider)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
+    made_later = settings.authority.folder if settings.authority else None
+    for provider in settings.all_providers.values():
+        problems.extend(provider_faults(provider, made_later))
     try:
         if settings.offline is not None:
             check_offline(settings.offline.file)

@@ -1,11 +1,10 @@
-"""The provider and what stands in for it while it cannot be reached become one ladder."""
+"""The providers, and what stands in while they cannot be reached, become one ladder."""
 
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from pushgate.build_pam import offline_rung
 from pushgate.build_provider import build_provider
+from pushgate.build_routes import build_routes, offline_rung
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import check_folders
@@ -14,27 +13,24 @@ from pushgate.offline.spelling import Kind
 from pushgate.providers.base import Provider
 from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.offline import OfflineProvider
-from pushgate.sections.provider import LoginTcSettings
+from pushgate.providers.routes import Routes
 from pushgate.settings import Settings
 from pushgate.threads import Threads
 
-SECOND = "second_provider"
 THREADS = 2
 """Checks of offline codes at the same time: each takes 16 MiB and a processor for some 50 ms."""
 
 
-def build_ladder(settings: Settings, first: LoginTcSettings, clock: Clock, stack: AsyncExitStack) -> LadderProvider:
-    """Build who is asked, and every rung that the configuration has a section for; the stack closes them.
+def build_ladder(settings: Settings, clock: Clock, stack: AsyncExitStack) -> LadderProvider:
+    """Build every rung that the configuration has a section for; the stack closes them.
 
     Raises:
         PushgateError: a key or the file of offline codes cannot be used.
     """
-    provider = build_provider(first, clock)
-    stack.push_async_callback(provider.close)
     rungs: dict[str, Provider] = {}
-    if settings.second_provider is not None:
-        rungs[SECOND] = build_provider(settings.second_provider, clock)
-        stack.push_async_callback(rungs[SECOND].close)
+    for provider, section in settings.all_providers.items():
+        rungs[provider] = build_provider(section, clock, provider)
+        stack.push_async_callback(rungs[provider].close)
     if settings.offline is not None:
         path = settings.offline.file
         make_database(path)
@@ -44,7 +40,7 @@ def build_ladder(settings: Settings, first: LoginTcSettings, clock: Clock, stack
         for kinds in ({Kind.TOTP}, {Kind.BREAK_GLASS}, set(Kind)):
             [name] = offline_rung(kinds)
             rungs[name] = OfflineProvider(path, kinds, threads, clock)
-    return LadderProvider(provider, rungs, clock)
+    return LadderProvider(rungs, build_routes(settings), clock)
 
 
 def check_offline(path: Path) -> None:
@@ -61,18 +57,15 @@ def check_offline(path: Path) -> None:
     check_folders(path.parent.resolve())
 
 
-def require_rungs(ladder: LadderProvider, fallbacks: Mapping[str, tuple[str, ...]]) -> None:
+def require_rungs(ladder: LadderProvider, routes: Routes) -> None:
     """Refuse rungs that are not running: a reload must not leave one out in silence.
 
     Raises:
         ConfigurationError: naming each service and rung.
     """
-    missing = [(service, rung) for service, rungs in fallbacks.items() for rung in rungs if rung not in ladder.rungs]
+    named = [("login", routes.default)]
+    named += [(service, order) for service, route in routes.services.items() for order in route.orders()]
+    missing = dict.fromkeys((place, rung) for place, order in named for rung in order if rung not in ladder.rungs)
     if missing:
-        hint = "restart the daemon: second_provider and offline begin to run at a start"
-        raise ConfigurationError(
-            [
-                PushgateError(f"pam.services.{service}.fallback: {rung} does not run yet", hint)
-                for service, rung in missing
-            ]
-        )
+        hint = "restart the daemon: providers and offline begin to run at a start"
+        raise ConfigurationError([PushgateError(f"{place}: {rung} does not run yet", hint) for place, rung in missing])

@@ -1,12 +1,11 @@
 """The configuration's ``pam`` becomes what the PAM front end and the core go by."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping
 
 from pam_module.codes import PamCode
 from pam_module.options import ServiceOptions
-from pushgate.offline.spelling import Kind
 from pushgate.policy import Remember, Rule
-from pushgate.sections.pam import ASKS_FOR_CODE, PamService, PamSettings
+from pushgate.sections.pam import PamService, PamSettings
 
 DENIED = {"auth_err": PamCode.AUTH_ERR, "maxtries": PamCode.MAXTRIES, "abort": PamCode.ABORT}
 EXEMPT = {"success": PamCode.SUCCESS, "ignore": PamCode.IGNORE}
@@ -25,22 +24,22 @@ def service_options(service: PamService) -> ServiceOptions:
         allow_root=service.allow_root,
         silent_users=frozenset(service.silent_users),
         silent_groups=frozenset(service.silent_groups),
-        reads_groups=bool(service.exempt_groups or service.silent_groups),
+        reads_groups=bool(service.exempt_groups or service.silent_groups or service.routes_by_groups),
         reads_session=service.remember is not None and service.remember.bound_to == "session+tty",
         denied=DENIED[service.denied_result],
         exempt=EXEMPT[service.exempt_result],
     )
 
 
-def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
-    """Yield the rule of each service."""
+def pam_rules(pam: PamSettings, stepping: Collection[str] = ()) -> Iterator[tuple[str, Rule]]:
+    """Yield the rule of each service; ``stepping`` are those at which something stands in in an outage."""
     for name, service in pam.services.items():
         remember, unlock = service.remember, service.unlock
         yield (
             name,
             Rule(
                 accept_if_unreachable=service.fails_open,
-                has_fallback=bool(service.fallback),
+                has_fallback=name in stepping,
                 exempt_users=frozenset(service.exempt_users),
                 exempt_groups=frozenset(service.exempt_groups),
                 number=service.number,
@@ -48,17 +47,3 @@ def pam_rules(pam: PamSettings) -> Iterator[tuple[str, Rule]]:
                 unlock_longest=unlock.longest if unlock else None,
             ),
         )
-
-
-def pam_fallbacks(pam: PamSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what stands in for the provider at each service; one prompt serves both sorts of offline codes."""
-    for name, service in pam.services.items():
-        providers = [rung for rung in service.fallback if rung not in ASKS_FOR_CODE]
-        kinds = offline_rung({Kind(rung) for rung in service.fallback if rung in ASKS_FOR_CODE})
-        if service.fallback:
-            yield name, (*providers, *kinds)
-
-
-def offline_rung(kinds: Set[Kind]) -> tuple[str, ...]:
-    """Name the rung that takes these sorts of codes, whatever their order; none for no sort."""
-    return ("+".join(kind.value for kind in Kind if kind in kinds),) if kinds else ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import check_socket_folder, read_secret, read_trusted
+from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
 from pushgate.providers.logintc import LoginTc
@@ -26,6 +27,35 @@ def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provid
     match settings:
         case LoginTcSettings():
             return build_logintc(settings, clock, name)
+
+
+def class_of(settings: ProviderSettings) -> type[Provider]:
+    """Return the class of the provider that a section describes."""
+    match settings:
+        case LoginTcSettings():
+            return LoginTc
+
+
+def checks_passwords(settings: ProviderSettings) -> bool:
+    """Whether the provider of a section can check passwords."""
+    return can_check_passwords(class_of(settings))
+
+
+def provider_faults(settings: ProviderSettings, made_later: Path | None = None) -> list[PushgateError]:
+    """Try every file of a provider; returns what is wrong.
+
+    Args:
+        settings: Its section.
+        made_later: The folder of our own authority, which makes its files at its first start.
+    """
+    try:
+        match settings:
+            case LoginTcSettings():
+                if made_later is None or settings.api_key_file.parent != made_later or settings.api_key_file.exists():
+                    provider_credentials(settings)
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
 
 
 def build_logintc(settings: LoginTcSettings, clock: Clock, name: str) -> Provider:

@@ -1,7 +1,7 @@
 """The RADIUS section becomes clients and rules: secrets are read, reply attributes compiled, weak spots named."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import structlog
@@ -133,11 +133,17 @@ def compile_rules(
     return tuple(compiled)
 
 
-def client_rules(radius: RadiusSettings) -> dict[str, Rule]:
-    """Return what policy says about each client, which is a service to the core."""
+def client_rules(radius: RadiusSettings, stepping: Collection[str] = ()) -> dict[str, Rule]:
+    """Return what policy says about each client, which is a service to the core.
+
+    Args:
+        radius: The section.
+        stepping: The clients at which something stands in in an outage.
+    """
     return {
         client.name: Rule(
-            accept_if_unreachable=client.if_unreachable == "accept",
+            accept_if_unreachable=client.fails_open,
+            has_fallback=client.name in stepping,
             exempt_users=known_names(client, client.exempt_users),
             exempt_groups=frozenset(client.exempt_groups),
             append_separator=client.append_separator,

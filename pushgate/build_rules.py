@@ -1,18 +1,20 @@
 """What a reload exchanges while logins are pending: clients, secrets, policy, first factors, texts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from pushgate.build_firstfactor import build_first_factor
-from pushgate.build_pam import pam_fallbacks, pam_rules
+from pushgate.build_pam import pam_rules
 from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
 from pushgate.build_radsec import build_radsec
+from pushgate.build_routes import build_routes, password_faults
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.firstfactor.base import FirstFactor
 from pushgate.policy import Policy
+from pushgate.providers.routes import Routes
 from pushgate.sections.firstfactor import FirstFactorSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
@@ -32,9 +34,9 @@ class Rules:
     clients: ClientTable
     first_factors: Mapping[str, FirstFactor]
     """By service; several services may share one."""
-    radsec: RadsecRules | None = None
-    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What stands in for the provider, by service; as ``build_ladder`` names it."""
+    radsec: RadsecRules | None
+    routes: Routes
+    """Who is asked, and what stands in; by the names of ``build_ladder``."""
 
     async def close(self) -> None:
         """Release what the first factors hold."""
@@ -48,19 +50,21 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
     Args:
         settings: The configuration.
         clock: Time.
-        provider: Who asks the person, or its class; a first factor may want it.
+        provider: Who asks the person, or its class; the first factor ``provider`` wants it.
 
     Raises:
         ConfigurationError: with every fault in every file that it names.
     """
     problems: list[PushgateError] = []
     clients, first_factors, radsec = ClientTable(()), dict[str, FirstFactor](), None
+    routes = build_routes(settings)
     if settings.radius is not None:
         warn_about(settings.radius)
         try:
             clients = ClientTable(read_clients(settings.radius))
         except ConfigurationError as error:
             problems.extend(error.problems)
+        problems.extend(password_faults(settings, routes))
         first_factors = build_first_factors(settings.radius, clock, provider, problems)
         try:
             radsec = build_radsec(settings.radius, clock)
@@ -68,8 +72,8 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
             problems.extend(error.problems)
     if problems:
         raise ConfigurationError(problems)
-    fallbacks = dict(pam_fallbacks(settings.pam)) if settings.pam else {}
-    return Rules(build_policy(settings), settings.texts.words(), clients, first_factors, radsec, fallbacks)
+    policy = build_policy(settings, routes)
+    return Rules(policy, settings.texts.words(), clients, first_factors, radsec, routes)
 
 
 def build_first_factors(
@@ -94,11 +98,12 @@ def build_first_factors(
     return by_service
 
 
-def build_policy(settings: Settings) -> Policy:
+def build_policy(settings: Settings, routes: Routes) -> Policy:
     """Collect the rule of each service that the configuration names."""
-    rules = dict(pam_rules(settings.pam)) if settings.pam is not None else {}
+    stepping = [name for name, route in routes.services.items() if any(len(order) > 1 for order in route.orders())]
+    rules = dict(pam_rules(settings.pam, stepping)) if settings.pam is not None else {}
     if settings.radius is not None:
-        rules |= client_rules(settings.radius)
+        rules |= client_rules(settings.radius, stepping)
     for name, rule in rules.items():
         if rule.accept_if_unreachable:
             log.warning("fails_open", service=name, hint="people get in while the provider cannot be reached")

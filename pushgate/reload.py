@@ -19,6 +19,7 @@ from pushgate.settings import Settings, load_settings
 log = structlog.get_logger()
 
 RESTART_ONLY = {
+    "login": ("timeout", "max_pending", "max_unapproved_pushes", "max_pending_per_user"),
     "radius": (
         "listen",
         "accounting_listen",
@@ -32,7 +33,7 @@ RESTART_ONLY = {
     "pam": ("socket", "allowed_peer_uids"),
 }
 """Keys that hold only after a restart, in sections whose other keys are exchanged."""
-WHOLE_SECTIONS = ("login", "provider", "second_provider", "offline", "authority", "control", "audit", "log")
+WHOLE_SECTIONS = ("provider", "providers", "offline", "authority", "control", "audit", "log")
 
 
 class Reloader:
@@ -65,9 +66,9 @@ class Reloader:
         try:
             settings = load_settings(self.path)
             ladder = self.parts.ladder
-            rules = build_rules(settings, self.clock, ladder.first if ladder else None)
+            rules = build_rules(settings, self.clock, ladder)
             if ladder is not None:
-                require_rungs(ladder, rules.fallbacks)
+                require_rungs(ladder, rules.routes)
         except ConfigurationError as error:
             for problem in error.problems:
                 log.error("reload_refused", problem=problem.message, hint=problem.hint)
@@ -93,7 +94,7 @@ class Reloader:
         if self.parts.authenticator is not None:
             self.parts.authenticator.replace_rules(rules.policy, rules.first_factors, rules.words)
         if self.parts.ladder is not None:
-            self.parts.ladder.replace_fallbacks(rules.fallbacks)
+            self.parts.ladder.replace_routes(rules.routes)
         if self.parts.radius is not None:
             self.parts.radius.replace_clients(rules.clients)
         if self.parts.radsec is not None and rules.radsec is not None:

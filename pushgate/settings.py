@@ -1,11 +1,10 @@
 """The configuration: one pydantic model; every fault at once, each with file, line and key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, model_validator
 
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_trusted
@@ -15,8 +14,17 @@ from pushgate.sections.common import Section
 from pushgate.sections.daemon import AuditSettings, ControlSettings, LoginSettings, LogSettings
 from pushgate.sections.offline import OfflineSettings
 from pushgate.sections.pam import PamSettings
-from pushgate.sections.provider import LoginTcSettings
+from pushgate.sections.provider import ProviderSettings
 from pushgate.sections.radius import RadiusSettings
+from pushgate.sections.routing import (
+    MAX_PROVIDERS,
+    SHORT_FORM,
+    ProviderName,
+    RoutedPlace,
+    default_order,
+    refuse,
+    routing_faults,
+)
 from pushgate.sections.texts import TextSettings
 from pushgate.yamlfile import KeyPath, load_with_lines
 
@@ -25,8 +33,8 @@ class Settings(Section):
     """All of it. A part that is not named does not run."""
 
     login: LoginSettings = LoginSettings()
-    provider: LoginTcSettings | None = None
-    second_provider: LoginTcSettings | None = None
+    provider: ProviderSettings | None = None
+    providers: dict[ProviderName, ProviderSettings] = Field(default_factory=dict, max_length=MAX_PROVIDERS)
     offline: OfflineSettings | None = None
     radius: RadiusSettings | None = None
     pam: PamSettings | None = None
@@ -41,7 +49,7 @@ class Settings(Section):
         """Check what concerns more than one part."""
         if not (self.radius or self.pam or self.authority):
             raise ValueError("nothing to run: name at least one of radius, pam and authority")
-        if (self.radius or self.pam) and not self.provider:
+        if (self.radius or self.pam) and not self.all_providers:
             raise ValueError("provider is missing: radius and pam need one that asks the person")
         clients = {client.name for client in self.radius.everybody()} if self.radius else set()
         services = set(self.pam.services) if self.pam else set()
@@ -51,17 +59,33 @@ class Settings(Section):
         if clients & services:
             shared = ", ".join(sorted(clients & services))
             raise ValueError(f"a RADIUS client and a PAM service share the name {shared}")
-        for rung, section in self.missing_sections():
-            hint = f"add the section {section} (docs/offline.md), or take {rung} out of fallback"
-            message = f"pam.services: a fallback names {rung}, and there is no section {section}"
-            raise PydanticCustomError("missing_section", "{problem}", {"problem": message, "hint": hint})
+        has_offline = self.offline is not None
+        named = self.login.providers
+        refuse("Settings", routing_faults(named, self.all_providers, self.routed(), has_offline=has_offline))
         return self
 
-    def missing_sections(self) -> Iterator[tuple[str, str]]:
-        """Yield each rung that a service names and that has no section, with the name of that section."""
-        sections = {"second_provider": "second_provider", "offline_totp": "offline", "break_glass": "offline"}
-        named = {rung for service in (self.pam.services.values() if self.pam else ()) for rung in service.fallback}
-        yield from ((rung, name) for rung, name in sections.items() if rung in named and not getattr(self, name))
+    @property
+    def all_providers(self) -> Mapping[str, ProviderSettings]:
+        """Return the section of each provider by its name; the short form is called ``provider``."""
+        return ({SHORT_FORM: self.provider} if self.provider else {}) | self.providers
+
+    @property
+    def default_order(self) -> tuple[str, ...]:
+        """Return who is asked where a service says nothing."""
+        return default_order(self.login.providers, self.all_providers)
+
+    def routed(self) -> Iterator[RoutedPlace]:
+        """Yield each service that may say who is asked at it, with its place in the file."""
+        for name, service in self.pam.services.items() if self.pam else ():
+            yield RoutedPlace(("pam", "services", name), service)
+        if self.radius is None:
+            return
+        radsec = self.radius.radsec.clients if self.radius.radsec else ()
+        for place, clients in ((("radius", "clients"), self.radius.clients), (("radius", "radsec", "clients"), radsec)):
+            for index, client in enumerate(clients):
+                first_factor = client.first_factor or self.radius.first_factor
+                word = first_factor if isinstance(first_factor, str) else first_factor.type
+                yield RoutedPlace((*place, index), client, word)
 
 
 def load_settings(path: Path) -> Settings:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pushgate.build_radius import read_clients, warn_about
+from pushgate.build_routes import build_routes
 from pushgate.decision import Reason
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
@@ -30,18 +31,19 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *APPLIANCES]
 README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")
+SAME_AS_ABOVE = "providers"
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
     """Give path and default of every key; positions in a list and free names are left out of the path.
 
-    First factors and RadSec have pages of their own.
+    First factors and RadSec have pages of their own; named providers have the keys of the single one.
     """
     for name, field in model.model_fields.items():
         # ``for`` is a word of Python, so its field has another name.
         written = field.alias or name
         yield f"{above}{written}", shown_default(field)
-        for inner in () if name in PAGE_OF_ITS_OWN else models_in(field.annotation):
+        for inner in () if name in (*PAGE_OF_ITS_OWN, SAME_AS_ABOVE) else models_in(field.annotation):
             yield from keys(inner, f"{above}{written}.")
 
 
@@ -102,9 +104,17 @@ def test_the_example_of_a_ladder_is_right() -> None:
     page = (ROOT / "docs" / "offline.md").read_text()
     [example] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     sections = yaml.safe_load(example)
-    settings = Settings.model_validate({"provider": sections["second_provider"], **sections})
-    assert settings.pam is not None
-    assert settings.pam.services["sshd"].fallback == ["second_provider", "offline_totp", "break_glass"]
+    settings = Settings.model_validate(sections)
+    assert build_routes(settings).services["sshd"].order == ("phones", "cloud", "offline_totp+break_glass")
+
+
+def test_the_example_of_several_providers_is_right() -> None:
+    """An administrator who copies the example of docs/configuration.md has the routes that its comments say."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    routes = build_routes(Settings.model_validate(yaml.safe_load(example)))
+    assert (routes.default, routes.services["sudo"].order) == (("phones",), ("phones",))
+    assert list(routes.services["sshd"].orders()) == [("phones", "cloud"), ("cloud",)]
 
 
 def test_every_end_of_a_connection_is_documented() -> None:

@@ -1,25 +1,31 @@
-"""What happens when nobody can be asked: other ways in, in the order in which the configuration names them.
+"""Who is asked: the providers of a login, in the order in which the configuration names them for it.
 
 ::
 
-    first provider ── second_provider ── offline_totp, break_glass ── deny, or if_unreachable: accept
+    first provider ── further providers ── offline_totp, break_glass ── deny, or if_unreachable: accept
 
 Only an outage hands a login over: ``UNAVAILABLE``, and surely nobody has been asked. Whatever else a rung says is the
 answer, a refused certificate or key above all. So whoever wants to get in by a lower rung has to bring the upper ones
 down, and cannot do it by a login.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import structlog
 from typing_extensions import override
 
 from pushgate.clock import Clock
-from pushgate.login import Login
+from pushgate.firstfactor.base import Checked, PasswordRight
+from pushgate.firstfactor.provider import can_check_passwords
+from pushgate.login import Code, Login, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import Provider
+from pushgate.providers.failures import LOGGED_BY_CORE, is_failure, log_failure
+from pushgate.providers.routes import Order, Routes
 from pushgate.text import clean
 
 log = structlog.get_logger()
@@ -29,72 +35,133 @@ REACH_SHARE = 3
 SHORTEST_REACH = 2.0
 """Seconds that it may take in any case; with less left, no further rung is tried."""
 
-Begin = Callable[[Provider], Awaitable[Outcome]]
+Begin = Callable[[str, Provider], Awaitable[Outcome]]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class RungHandle(Handle):
-    """A question, and which rung has asked it."""
+    """A question, or a password that was checked, and whose it is."""
 
+    name: str
     rung: Provider = field(repr=False)
-    inner: Handle
+    inner: Handle = field(repr=False)
 
 
 class LadderProvider(Provider):
-    """The first provider, and what stands in for it."""
+    """All providers as one: each login goes its own way among them."""
 
-    def __init__(self, first: Provider, rungs: Mapping[str, Provider], clock: Clock) -> None:
+    name = "providers"
+
+    def __init__(self, rungs: Mapping[str, Provider], routes: Routes, clock: Clock) -> None:
         """Take what could be asked.
 
         Args:
-            first: Who is asked at first, always.
-            rungs: What stands in, by the name that ``fallbacks`` use.
+            rungs: Every provider, and what else stands in, by the name that ``routes`` use.
+            routes: Which of them a login has.
             clock: Time.
         """
-        self.first, self.rungs, self.clock = first, rungs, clock
-        self.name = first.name
-        self.fallbacks: Mapping[str, tuple[str, ...]] = {}
-        """The rungs below the first by service; a service that is not named has none."""
+        self.rungs, self.routes, self.clock = rungs, routes, clock
         self.steps: Counter[str] = Counter()
         """How often a login was handed over since the start, by the rung that took it."""
+        self.asked: Counter[str] = Counter()
+        """How often a rung was asked since the start: questions, codes and passwords."""
+        self.failed: Counter[str] = Counter()
+        """How often one of its calls failed."""
 
-    def replace_fallbacks(self, fallbacks: Mapping[str, tuple[str, ...]]) -> None:
-        """Let new logins go by other rungs; questions that are out stay with theirs."""
-        self.fallbacks = fallbacks
+    def replace_routes(self, routes: Routes) -> None:
+        """Let new logins go by other routes; questions that are out stay with their rungs."""
+        self.routes = routes
+
+    def route_of(self, login: Login) -> Order:
+        """Return the names of the rungs of a login, the first in front."""
+        return self.routes.order_for(login)
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
-        # A number that only the first can draw must not be asked of the second.
-        if self.fallbacks and await self.reach_rung(self.first, deadline) is not None:
+        first, *below = self.route_of(login)
+        rung, look_until = self.rungs[first], min(deadline, self.clock.now() + SHORTEST_REACH)
+        # A number that only the first can draw must not be asked of the second. A short look: ``begin`` takes its time.
+        if below and await self.reach_rung(rung, look_until) is not None:
             return frozenset()
-        return await self.first.features(login, deadline)
+        return await rung.features(unwrapped(login, rung), deadline)
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
-        return await self.first.reach(deadline)
+        """Say why none of those could be reached by whom somebody is asked first; None if one of them is alive."""
+        looks = [asyncio.ensure_future(self.rungs[name].reach(deadline)) for name in sorted(self.routes.firsts())]
+        failures = list[Failed]()
+        try:
+            for look in asyncio.as_completed(looks):
+                failed = await look
+                if failed is None:
+                    return None
+                failures.append(failed)
+            return failures[0]
+        finally:
+            for each in looks:
+                each.cancel()
 
     @override
     async def pretend(self, login: Login, deadline: float) -> Outcome:
-        return await self.descend(login, deadline, lambda rung: rung.pretend(login, deadline))
+        async def ask(_: str, rung: Provider) -> Outcome:
+            return await rung.pretend(unwrapped(login, rung), deadline)
+
+        return await self.descend(login, deadline, ask, pretending=True)
 
     @override
     async def begin(self, login: Login, deadline: float) -> Outcome:
-        return await self.descend(login, deadline, lambda rung: rung.begin(login, deadline))
+        checked, begun = login.checked, set[str]()
 
-    async def descend(self, login: Login, deadline: float, begin: Begin) -> Outcome:
+        async def ask(name: str, rung: Provider) -> Outcome:
+            begun.add(name)
+            self.asked[name] += 1
+            outcome = await rung.begin(unwrapped(login, rung), deadline)
+            by_core = isinstance(outcome, Failed) and outcome.kind in LOGGED_BY_CORE
+            return self.noted(name, "begin", outcome, quiet=by_core and not isinstance(login.factor, Code))
+
+        outcome = await self.descend(login, deadline, ask)
+        if isinstance(checked, RungHandle) and checked.name not in begun:
+            # It has checked the password and is not asked: what it keeps of that is of no more use.
+            await self.cancel(checked)
+        return outcome
+
+    async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
+        """Let the first rung of a login check its password; no other, whatever the first says.
+
+        A right one is known again by ``begin``, which hands it only to the rung that has checked it.
+        """
+        name = self.route_of(login)[0]
+        provider = self.rungs[name]
+        if not can_check_passwords(provider):
+            failed = Failed(FailureKind.CONFIG, asked=False, detail=f"{name} checks no passwords")
+            return self.noted(name, "check_password", failed)
+        self.asked[name] += 1
+        checked = await provider.check_password(login, password, deadline)
+        if isinstance(checked, PasswordRight) and checked.handle is not None:
+            return replace(checked, handle=RungHandle(checked.handle.id, name, self.rungs[name], checked.handle))
+        return self.noted(name, "check_password", checked)
+
+    async def descend(self, login: Login, deadline: float, begin: Begin, *, pretending: bool = False) -> Outcome:
         """Try one rung after the other until one answers."""
-        names = self.fallbacks.get(login.service, ())
-        name, rung, steps = self.name, self.first, list[str]()
+        name, *names = self.route_of(login)
+        rung, steps = self.rungs[name], list[str]()
         for below in names:
-            outcome = await self.reach_rung(rung, deadline) or await begin(rung)
+            outcome: Outcome | None = await self.reach_rung(rung, deadline)
+            if outcome is None:
+                outcome = await begin(name, rung)
+            elif not pretending:
+                # A step down is logged as such.
+                self.noted(name, "reach", outcome, quiet=hands_over(outcome))
             if not hands_over(outcome):
-                return told(outcome, rung, steps)
+                return told(outcome, name, rung, steps)
             steps.append(self.note_step(login, name, outcome, below))
             if deadline - self.clock.now() < SHORTEST_REACH:
                 # Not the outage of the last rung: it was not tried, so nothing may fail open.
-                return told(Failed(FailureKind.EXPIRED, asked=False, detail="no time left"), rung, steps)
+                failed = Failed(FailureKind.EXPIRED, asked=False, detail="no time left")
+                return told(failed, name, rung, steps)
             name, rung = below, self.rungs[below]
-        return told(await begin(rung), rung, steps)
+        return told(await begin(name, rung), name, rung, steps)
 
     async def reach_rung(self, rung: Provider, deadline: float) -> Failed | None:
         """Look for a sign of life before anybody is asked: what is noticed later can be no reason to step down."""
@@ -116,30 +183,53 @@ class LadderProvider(Provider):
 
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
-        rung, inner = self.whose(handle)
-        return await rung.wait(inner, deadline)
+        whose = self.whose(handle)
+        return self.noted(whose.name, "wait", await whose.rung.wait(whose.inner, deadline))
 
     @override
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
-        rung, inner = self.whose(handle)
-        outcome = await rung.submit(inner, code, deadline)
+        whose = self.whose(handle)
+        outcome = self.noted(whose.name, "submit", await whose.rung.submit(whose.inner, code, deadline))
         if isinstance(outcome, NeedsCode):
-            return replace(outcome, handle=RungHandle(outcome.handle.id, rung, outcome.handle))
+            return replace(outcome, handle=replace(whose, id=outcome.handle.id, inner=outcome.handle))
         return outcome
 
     @override
     async def cancel(self, handle: Handle) -> None:
-        rung, inner = self.whose(handle)
-        await rung.cancel(inner)
+        whose = self.whose(handle)
+        await whose.rung.cancel(whose.inner)
 
     @override
     async def close(self) -> None:
-        for provider in (self.first, *self.rungs.values()):
-            await provider.close()
+        for rung in self.rungs.values():
+            await rung.close()
 
-    def whose(self, handle: Handle) -> tuple[Provider, Handle]:
+    def noted(self, name: str, call: str, outcome: Answer, *, quiet: bool = False) -> Answer:
+        """Count a failure, and log it unless somebody else does; returns what it was given."""
+        if isinstance(outcome, Failed) and is_failure(outcome):
+            self.failed[name] += 1
+            if not quiet:
+                log_failure(name, call, outcome)
+        return outcome
+
+    def whose(self, handle: Handle) -> RungHandle:
         """Find the rung of a question, and its own name for it."""
-        return (handle.rung, handle.inner) if isinstance(handle, RungHandle) else (self.first, handle)
+        if isinstance(handle, RungHandle):
+            return handle
+        name = self.routes.default[0]
+        return RungHandle(handle.id, name, self.rungs[name], handle)
+
+    def report(self) -> Mapping[str, Mapping[str, int]]:
+        """Return how often each rung was asked and has failed since the start."""
+        return {name: {"asked": self.asked[name], "failed": self.failed[name]} for name in self.rungs}
+
+
+def unwrapped(login: Login, rung: Provider) -> Login:
+    """Return the login as a rung may see it: what another one has kept of a password is none of its business."""
+    checked = login.checked
+    if isinstance(checked, RungHandle):
+        checked = checked.inner if checked.rung is rung else None
+    return replace(login, checked=checked)
 
 
 def hands_over(outcome: Outcome) -> bool:
@@ -147,11 +237,11 @@ def hands_over(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and outcome.kind is FailureKind.UNAVAILABLE and not outcome.asked
 
 
-def told(outcome: Outcome, rung: Provider, steps: list[str]) -> Outcome:
+def told(outcome: Outcome, name: str, rung: Provider, steps: list[str]) -> Outcome:
     """Return a rung's answer with the steps that led to it; a question remembers its rung."""
     match outcome:
         case Pending() | NeedsCode():
-            handle = RungHandle(outcome.handle.id, rung, outcome.handle)
+            handle = RungHandle(outcome.handle.id, name, rung, outcome.handle)
             return replace(outcome, handle=handle, detail=joined(*steps, outcome.detail))
         case Denied():
             return replace(outcome, reason=joined(*steps, outcome.reason))

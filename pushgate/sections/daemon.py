@@ -6,12 +6,16 @@ from typing import Literal
 from pydantic import Field
 
 from .common import AbsolutePath, Seconds, Section
+from .routing import Order
 
 
 class LoginSettings(Section):
     """What holds for every login."""
 
     timeout: Seconds = Field(60, ge=1, le=300, description="Seconds that a person has to answer.")
+    providers: Order = Field(
+        default_factory=list, description="Who is asked where a service says nothing, in this order."
+    )
     max_pending: int = Field(5000, ge=1, le=100_000, description="Logins that may wait at the same time.")
     max_unapproved_pushes: int = Field(
         5,

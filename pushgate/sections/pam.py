@@ -5,20 +5,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .common import AbsolutePath, IfUnreachable, Name, Section, yaml_word
+from .common import AbsolutePath, Name, Section, yaml_word
 from .remember import RememberSettings, UnlockSettings, check_bonds
+from .routing import Routed
 
 Account = Annotated[str, Field(min_length=1, max_length=128)]
 
-Rung = Literal["second_provider", "offline_totp", "break_glass"]
-ASKS_FOR_CODE = frozenset({"offline_totp", "break_glass"})
-"""Rungs that answer always, by asking for a code: nothing below them is ever reached."""
 
-
-class PamService(Section):
+class PamService(Routed):
     """What holds for one PAM service."""
 
-    if_unreachable: IfUnreachable = "deny"
     prompt: Literal["auto", "silent", "prompt"] = Field(
         "auto",
         description="auto: sshd up to OpenSSH 10.2 prompts, everything else shows a line; silent: for tools without "
@@ -48,10 +44,6 @@ class PamService(Section):
     remember: RememberSettings | None = None
     unlock: UnlockSettings | None = None
 
-    fallback: list[Rung] = Field(
-        default_factory=list, description="What stands in, in this order, while the provider cannot be reached."
-    )
-
     @model_validator(mode="after")
     def number_can_be_shown(self) -> "PamService":
         """Refuse a number that nobody would see."""
@@ -59,19 +51,10 @@ class PamService(Section):
             raise ValueError("number: required needs a place for the number; prompt: silent shows nothing")
         return self
 
-    @property
-    def fails_open(self) -> bool:
-        """Whether people get in while nobody can be asked; never where a code is asked for in that case."""
-        return self.if_unreachable == "accept" and ASKS_FOR_CODE.isdisjoint(self.fallback)
-
     @model_validator(mode="after")
-    def rungs_can_be_reached(self) -> "PamService":
-        """Refuse rungs that would never be reached."""
-        if len(set(self.fallback)) < len(self.fallback):
-            raise ValueError("fallback names the same twice")
-        if "second_provider" in self.fallback[1:]:
-            raise ValueError("fallback must begin with second_provider: offline codes are always asked for")
-        if self.prompt == "silent" and not ASKS_FOR_CODE.isdisjoint(self.fallback):
+    def codes_can_be_typed(self) -> "PamService":
+        """Refuse to ask for a code where nobody could type it."""
+        if self.prompt == "silent" and self.fallback:
             raise ValueError("fallback: codes need a place to be typed; prompt: silent asks for nothing")
         return self
 

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .common import AbsolutePath, Duration, IfUnreachable, Name, Network, Seconds, Section, network, yaml_word
+from .common import AbsolutePath, Duration, Name, Network, Seconds, Section, network, yaml_word
 from .firstfactor import FirstFactorSettings
+from .routing import Routed
 
 PresetName = Literal[
     "generic",
@@ -74,7 +75,7 @@ class ReplyRuleSettings(Section):
     add: dict[str, Annotated[list[str | int], BeforeValidator(attribute_values)]] = Field(min_length=1, max_length=64)
 
 
-class ClientBehaviour(Section):
+class ClientBehaviour(Routed):
     """How a client behaves and what holds for the people behind it, however it is known and reached."""
 
     name: Name
@@ -102,7 +103,6 @@ class ClientBehaviour(Section):
     probe_users: list[UserName] = Field([], max_length=1000)
     exempt_users: list[UserName] = Field([], max_length=10_000)
     exempt_groups: list[Text] = Field([], max_length=1000)
-    if_unreachable: IfUnreachable = "deny"
     reply_attributes: list[ReplyRuleSettings] = Field([], max_length=100)
 
     @model_validator(mode="after")

@@ -99,7 +99,8 @@ async def test_the_status_says_what_runs(private_folder: Path) -> None:
         assert parts.radius is not None
         parts.radius.counters.refused["chap"] += 2
         status = status_of(parts)
-    assert list(status) == ["logins", "radius"]
+    assert list(status) == ["logins", "providers", "radius"]
+    assert status["providers"] == {"provider": {"asked": 0, "failed": 0}}
     assert status["logins"] == {"pending": 0, "decided": {}, "unlocked": 0, "remembered": 0}
     assert status["radius"]["ports"][0] > 0
     assert status["radius"]["refused"] == {"chap": 2}

@@ -14,21 +14,22 @@ from pushgate.policy import Rule
 from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.logintc import LoginTc
 from pushgate.providers.offline import OfflineProvider
+from pushgate.providers.routes import Route, RouteRule, Routes
 from pushgate.settings import Settings, load_settings
-from tests.support.config import PROVIDER, write_config
+from tests.support.config import PROVIDER, named, write_config
 from tests.support.core import ScriptedProvider
 from tests.support.settings import GOOD, faults
 
 AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
-SECOND = PROVIDER.replace("provider:", "second_provider:", 1)
+SECOND = named("second", PROVIDER)
 OFFLINE = "offline: {{file: {folder}/offline.db}}\n"
 PAM = """\
 pam:
   socket: {folder}/pam.sock
   services:
-    sshd: {{fallback: [second_provider, break_glass, offline_totp], if_unreachable: accept}}
+    sshd: {{providers: [provider, second], fallback: [break_glass, offline_totp], if_unreachable: accept}}
     sudo: {{fallback: [break_glass]}}
-    su: {{fallback: [second_provider], if_unreachable: accept}}
+    su: {{providers: [provider, second], if_unreachable: accept}}
     login:
 """
 
@@ -47,15 +48,16 @@ async def test_each_service_has_its_rungs_in_order(private_folder: Path) -> None
         assert ladder is not None
         assert parts.authenticator is not None
         assert parts.authenticator.provider is ladder
-        assert ladder.fallbacks == {
-            "sshd": ("second_provider", "offline_totp+break_glass"),
-            "sudo": ("break_glass",),
-            "su": ("second_provider",),
+        assert {name: route.order for name, route in ladder.routes.services.items()} == {
+            "sshd": ("provider", "second", "offline_totp+break_glass"),
+            "sudo": ("provider", "break_glass"),
+            "su": ("provider", "second"),
+            "login": ("provider",),
         }
         kinds = {name: type(rung) for name, rung in ladder.rungs.items()}
         offline = ("offline_totp", "break_glass", "offline_totp+break_glass")
-        assert kinds == {"second_provider": LoginTc, **dict.fromkeys(offline, OfflineProvider)}
-        assert ladder.rungs["second_provider"] is not ladder.first
+        assert kinds == {"provider": LoginTc, "second": LoginTc, **dict.fromkeys(offline, OfflineProvider)}
+        assert [ladder.rungs[name].name for name in ("provider", "second")] == ["provider", "second"]
         rules = parts.authenticator.policy.rules
         assert {name for name, rule in rules.items() if rule.accept_if_unreachable} == {"su"}
         assert {name for name, rule in rules.items() if rule.has_fallback} == {"sshd", "sudo", "su"}
@@ -106,25 +108,27 @@ def test_a_link_or_an_open_folder_is_a_fault(private_folder: Path) -> None:
     private_folder.chmod(0o700)
 
 
-@pytest.mark.parametrize(
-    ("rung", "section"),
-    [("second_provider", "second_provider"), ("offline_totp", "offline"), ("break_glass", "offline")],
-)
-def test_a_rung_without_its_section_is_a_fault(private_folder: Path, rung: str, section: str) -> None:
-    """An administrator who names a rung and not what it needs does not start, and reads which section is missing."""
+@pytest.mark.parametrize("rung", ["offline_totp", "break_glass"])
+def test_a_rung_without_its_section_is_a_fault(private_folder: Path, rung: str) -> None:
+    """An administrator who names codes and no file for them does not start, and reads which section is missing."""
     text = GOOD.replace("{if_unreachable: accept}", f"{{fallback: [{rung}]}}")
     [fault] = faults(private_folder, text)
-    assert fault.endswith(f"pam.services: a fallback names {rung}, and there is no section {section}")
+    expected = f"pam.services.sudo.fallback.0: names {rung}, and there is no section offline"
+    assert fault == f"pushgate.yaml:14: {expected}"
     with pytest.raises(ConfigurationError) as caught:
         load_settings(private_folder / "pushgate.yaml")
-    assert caught.value.hint.startswith(f"add the section {section}")
+    assert caught.value.hint.startswith("add the section offline")
 
 
 def test_a_reload_does_not_leave_a_rung_out() -> None:
     """An administrator whose reload names what began to run with no start is told to restart."""
     clock = FakeClock()
-    ladder = LadderProvider(ScriptedProvider(clock), {"break_glass": ScriptedProvider(clock)}, clock)
-    require_rungs(ladder, {"sshd": ("break_glass",), "sudo": ()})
-    with pytest.raises(ConfigurationError, match="fallback: second_provider does not run yet") as caught:
-        require_rungs(ladder, {"sshd": ("break_glass",), "sudo": ("second_provider", "break_glass")})
+    rungs = {"phones": ScriptedProvider(clock), "break_glass": ScriptedProvider(clock)}
+    ladder = LadderProvider(rungs, Routes(("phones",)), clock)
+    require_rungs(ladder, Routes(("phones",), {"sshd": Route(("phones", "break_glass"))}))
+    rule = RouteRule(frozenset({"root"}), frozenset(), ("other",))
+    with pytest.raises(ConfigurationError) as caught:
+        require_rungs(ladder, Routes(("cloud",), {"sudo": Route(("phones", "other", "break_glass"), (rule,))}))
+    problems = [problem.message for problem in caught.value.problems]
+    assert problems == ["login: cloud does not run yet", "sudo: other does not run yet"]
     assert "restart" in caught.value.hint

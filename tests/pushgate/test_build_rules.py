@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import structlog
 
+from pushgate.build_routes import build_routes
 from pushgate.build_rules import Rules, build_policy, build_rules
 from pushgate.clock import FakeClock
 from pushgate.errors import ConfigurationError
 from pushgate.policy import Remember, Rule
-from pushgate.providers.logintc import LoginTc
+from pushgate.providers.ladder import LadderProvider
 from pushgate.settings import load_settings
 from tests.support.config import PROVIDER, RADIUS, write_config
 from tests.support.gate import write_private
@@ -27,14 +28,14 @@ TWO = RADIUS.replace("first_factor: none", f"first_factor: {LDAP}") + (
 
 def build(path: Path) -> Rules:
     """Build what a file says."""
-    return build_rules(load_settings(path), FakeClock(), LoginTc)
+    return build_rules(load_settings(path), FakeClock(), LadderProvider)
 
 
 def test_each_service_has_the_rule_that_its_section_says(private_folder: Path) -> None:
     """An administrator who lets sudo fail open gets that for sudo alone, and a warning."""
     settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, PAM))
     with structlog.testing.capture_logs() as logs:
-        policy = build_policy(settings)
+        policy = build_policy(settings, build_routes(settings))
     assert policy.rules == {
         "sshd": Rule(number="optional"),
         "sudo": Rule(accept_if_unreachable=True, number="optional"),
@@ -47,7 +48,7 @@ def test_approvals_that_last_are_a_services_own(private_folder: Path) -> None:
     """An administrator who lets ssh remember and sudo be unlocked gets just that, and RADIUS gets neither."""
     services = "{{sshd: {{remember: {{for: 15m, bound_to: key+origin}}}}, sudo: {{unlock: {{longest: 1h}}}}}}"
     settings = load_settings(write_config(private_folder, PROVIDER, RADIUS, f"pam: {{{{services: {services}}}}}\n"))
-    assert build_policy(settings).rules == {
+    assert build_policy(settings, build_routes(settings)).rules == {
         "sshd": Rule(number="optional", remember=Remember(900, "key+origin")),
         "sudo": Rule(number="optional", unlock_longest=3600),
         "vpn": Rule(number="optional"),

@@ -11,11 +11,12 @@ from pushgate.build import start_parts
 from pushgate.clock import FakeClock, SystemClock
 from pushgate.errors import ConfigurationError
 from pushgate.reload import RESTART_ONLY, WHOLE_SECTIONS, Reloader, needs_restart
+from pushgate.sections.daemon import LoginSettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings, load_settings
 from radius_server.clients import plain_address
-from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+from tests.support.config import AUTHORITY, PROVIDER, RADIUS, named, write_config
 from tests.support.radsec import Certificates
 
 AUDIT = "audit: {{file: {folder}/audit.jsonl}}\n"
@@ -47,25 +48,25 @@ async def test_clients_rules_and_texts_are_taken_over(private_folder: Path) -> N
         assert authenticator.words.denied == "Refused"
 
 
-async def test_rungs_are_taken_over_and_their_sections_need_a_restart(private_folder: Path) -> None:
-    """An administrator who adds a rung that runs needs no restart; one that does not run yet changes nothing."""
-    pam = "pam: {{socket: {folder}/pam.sock, services: {{sshd: {{fallback: [%s]}}}}}}\n"
+async def test_routes_are_taken_over_and_their_sections_need_a_restart(private_folder: Path) -> None:
+    """An administrator who routes to what runs needs no restart; to what does not run yet changes nothing."""
+    pam = "pam: {{socket: {folder}/pam.sock, services: {{sshd: {{providers: [%s], fallback: [%s]}}}}}}\n"
     offline = "offline: {{file: {folder}/offline.db}}\n"
-    second = PROVIDER.replace("provider:", "second_provider:", 1)
+    second = named("second", PROVIDER)
     async with AsyncExitStack() as stack:
-        running = await reloader(write_config(private_folder, PROVIDER, offline, pam % "", AUDIT), stack)
+        running = await reloader(write_config(private_folder, PROVIDER, offline, pam % ("", ""), AUDIT), stack)
         ladder = running.parts.ladder
         assert ladder is not None
-        assert ladder.fallbacks == {}
-        write_config(private_folder, PROVIDER, offline, pam % "break_glass", AUDIT)
+        assert ladder.routes.services["sshd"].order == ("provider",)
+        write_config(private_folder, PROVIDER, offline, pam % ("provider", "break_glass"), AUDIT)
         assert await running.reload() == {"needs_restart": []}
-        assert ladder.fallbacks == {"sshd": ("break_glass",)}
-        write_config(private_folder, PROVIDER, second, offline, pam % "break_glass", AUDIT)
-        assert await running.reload() == {"needs_restart": ["second_provider"]}
-        write_config(private_folder, PROVIDER, second, offline, pam % "second_provider, break_glass", AUDIT)
-        with pytest.raises(ConfigurationError, match="does not run yet"):
+        assert ladder.routes.services["sshd"].order == ("provider", "break_glass")
+        write_config(private_folder, PROVIDER, second, offline, pam % ("provider", "break_glass"), AUDIT)
+        assert await running.reload() == {"needs_restart": ["providers"]}
+        write_config(private_folder, PROVIDER, second, offline, pam % ("second", "break_glass"), AUDIT)
+        with pytest.raises(ConfigurationError, match="sshd: second does not run yet"):
             await running.reload()
-        assert ladder.fallbacks == {"sshd": ("break_glass",)}
+        assert ladder.routes.services["sshd"].order == ("provider", "break_glass")
 
 
 async def test_a_changed_secret_is_taken_over(private_folder: Path) -> None:
@@ -137,6 +138,19 @@ def test_a_shared_key_that_changes_needs_a_restart(private_folder: Path) -> None
     assert list(needs_restart(old, new)) == ["radius.join_key_file"]
 
 
+async def test_a_default_order_is_taken_over(private_folder: Path) -> None:
+    """An administrator who names another provider for everybody needs no restart; a longer time-out needs one."""
+    providers = named("phones", PROVIDER) + named("cloud", PROVIDER).removeprefix("providers:\n")
+    login = "login: {{providers: [%s], timeout: %d}}\n"
+    async with AsyncExitStack() as stack:
+        running = await reloader(write_config(private_folder, login % ("phones", 60), providers, RADIUS, AUDIT), stack)
+        write_config(private_folder, login % ("cloud, phones", 61), providers, RADIUS, AUDIT)
+        assert await running.reload() == {"needs_restart": ["login.timeout"]}
+        assert running.parts.ladder is not None
+        assert running.parts.ladder.routes.default == ("cloud", "phones")
+        assert running.parts.ladder.routes.services["vpn"].order == ("cloud", "phones")
+
+
 TAKEN_OVER = {"first_factor", "reply_attributes", "clients", "radsec"}
 """Keys of the RADIUS section that a reload exchanges; of ``radsec`` all but where it listens."""
 
@@ -146,6 +160,7 @@ def test_no_key_is_forgotten() -> None:
     named = {key.partition(".")[0] for key in RESTART_ONLY["radius"]}
     assert named | TAKEN_OVER == set(RadiusSettings.model_fields)
     assert set(RESTART_ONLY["pam"]) | {"services"} == set(PamSettings.model_fields)
+    assert set(RESTART_ONLY["login"]) | {"providers"} == set(LoginSettings.model_fields)
     assert {*WHOLE_SECTIONS, *RESTART_ONLY, "texts"} == set(Settings.model_fields)
 
 

@@ -18,12 +18,13 @@ from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, O
 from pushgate.policy import Policy, Rule
 from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.offline import PROMPT, OfflineProvider
+from pushgate.providers.routes import Route, Routes
 from pushgate.threads import Threads
 from tests.support.core import RecordingAudit, RecordingConversation, ScriptedProvider, make_guards, make_login
 from tests.support.offline import OfflineStore
 
 DOWN = Failed(FailureKind.UNAVAILABLE, asked=False, detail="ping: refused")
-STEP = "scripted: unavailable: ping: refused; stepped down to offline_totp+break_glass"
+STEP = "provider: unavailable: ping: refused; stepped down to offline_totp+break_glass"
 
 
 class Ladder:
@@ -35,9 +36,9 @@ class Ladder:
         self.threads = Threads("test", 2, clock)
         self.provider = Reachable(clock)
         offline = OfflineProvider(self.store.path, set(Kind), self.threads, clock)
-        self.ladder = LadderProvider(self.provider, {"offline_totp+break_glass": offline}, clock)
+        rungs = {"provider": self.provider, "offline_totp+break_glass": offline}
         # That sshd may fail open is what the rung has to prevent.
-        self.ladder.replace_fallbacks({"sshd": ("offline_totp+break_glass",)})
+        self.ladder = LadderProvider(rungs, Routes(("provider",), {"sshd": Route(tuple(rungs))}), clock)
         opening = Rule(accept_if_unreachable=True)
         policy = Policy({"sshd": opening, "open": opening, "plain": Rule()})
         self.audit = RecordingAudit()

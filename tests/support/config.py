@@ -21,6 +21,11 @@ radius:
 """
 
 
+def named(name: str, section: str) -> str:
+    """Give a provider's section a name, among ``providers``."""
+    return f"providers:\n  {name}:" + section.removeprefix("provider:").replace("\n  ", "\n    ")
+
+
 def write_config(folder: Path, *parts: str, url: str = "https://cloud.logintc.com", **files: str) -> Path:
     """Write a configuration of these parts, and the files that they name; returns its path."""
     for name, content in ({"api_key": "k" * 64, "domain_id": "d" * 40, "radius_secret": "r" * 32} | files).items():
@@ -30,4 +35,4 @@ def write_config(folder: Path, *parts: str, url: str = "https://cloud.logintc.co
     return path
 
 
-__all__ = ["AUTHORITY", "PROVIDER", "RADIUS", "write_config"]
+__all__ = ["AUTHORITY", "PROVIDER", "RADIUS", "named", "write_config"]

@@ -49,13 +49,14 @@ SECOND = (
     .replace(
         "offline: {{file: {folder}/offline.db}}",
         """\
-second_provider:
-  type: logintc
-  url: unix:{folder}/authority.sock
-  api_key_file: {folder}/authority/api.key
-  domain_id_file: {folder}/authority/domain.id""",
+providers:
+  second:
+    type: logintc
+    url: unix:{folder}/authority.sock
+    api_key_file: {folder}/authority/api.key
+    domain_id_file: {folder}/authority/domain.id""",
     )
-    .replace("offline_totp, break_glass", "second_provider")
+    .replace("fallback: [offline_totp, break_glass]", "providers: [provider, second]")
 )
 LOG = "log: {{level: debug, format: json}}\n"
 
@@ -214,9 +215,9 @@ def test_a_second_provider_stands_in(gate: Gate) -> None:
     asked, open_, stranger = gate.records()
     assert [record["reason"] for record in (asked, open_, stranger)] == ["approved", "fail_open", "unavailable"]
     assert asked["factor"] == "push"
-    assert asked["detail"].startswith("logintc: unavailable: ping: ")
+    assert asked["detail"].startswith("provider: unavailable: ping: ")
     for record in (asked, open_, stranger):
-        assert "; stepped down to second_provider" in record["detail"]
+        assert "; stepped down to second" in record["detail"]
 
 
 @pytest.mark.root

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pushgate.cli.check import check
 from pushgate.errors import ConfigurationError
-from tests.support.config import AUTHORITY, PROVIDER, RADIUS, write_config
+from tests.support.config import AUTHORITY, PROVIDER, RADIUS, named, write_config
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,14 @@ def test_a_good_configuration_is_said_to_be_ok(private_folder: Path) -> None:
     """An administrator with a complete configuration is told which parts it runs."""
     path = write_config(private_folder, PROVIDER, RADIUS)
     result = CliRunner().invoke(check, ["--config", str(path)])
-    assert (result.exit_code, result.stdout) == (0, f"{path}: ok, runs radius\n")
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            f"{path}: ok, runs radius",
+            "who is asked, in this order:",
+            "  vpn              everybody                provider",
+        ],
+    )
 
 
 def test_every_file_is_tried(private_folder: Path) -> None:
@@ -94,10 +101,39 @@ def test_the_folder_of_a_socket_may_come_later(private_folder: Path) -> None:
 
 def test_files_that_the_authority_will_make_may_be_missing(private_folder: Path) -> None:
     """A first check before the first start does not complain about the authority's own files."""
-    path = write_config(private_folder, PROVIDER, RADIUS, AUTHORITY)
-    (private_folder / "api.key").unlink()
-    (private_folder / "domain.id").unlink()
+    own = PROVIDER.replace("{folder}/", "{folder}/authority/")
+    path = write_config(private_folder, own, RADIUS, AUTHORITY)
     assert CliRunner().invoke(check, ["--config", str(path)]).exit_code == 0
+
+
+def test_files_of_another_provider_may_not_be_missing(private_folder: Path) -> None:
+    """An administrator who runs an authority and mistypes the key file of a cloud beside it is told so."""
+    own = PROVIDER.replace("{folder}/", "{folder}/authority/")
+    cloud = named("cloud", PROVIDER.replace("api.key", "none.key"))
+    assert faults(write_config(private_folder, own, cloud, RADIUS, AUTHORITY)) == [
+        "none.key: cannot be read (no such file or directory)"
+    ]
+
+
+def test_who_is_asked_is_shown(private_folder: Path) -> None:
+    """An administrator reads which service asks whom, rules first; a program gets every name."""
+    pam = (
+        "pam: {{services: {{sudo: , sshd: {{providers: [provider, cloud], "
+        "providers_for: [{{users: [root, adm, bin, sys], groups: [ops], providers: [cloud]}}]}}}}}}\n"
+    )
+    path = write_config(private_folder, PROVIDER, named("cloud", PROVIDER), pam)
+    plain, machine = (CliRunner().invoke(check, ["--config", str(path), *more]) for more in ([], ["--json"]))
+    assert [line.split() for line in plain.stdout.splitlines()[2:]] == [
+        ["sshd", "adm,", "bin,", "root,", "...", "cloud"],
+        ["sshd", "everybody", "provider,", "cloud"],
+        ["sudo", "everybody", "provider"],
+    ]
+    assert json.loads(machine.stdout)["routes"][0] == {
+        "service": "sshd",
+        "users": ["adm", "bin", "root", "sys"],
+        "groups": ["ops"],
+        "order": ["cloud"],
+    }
 
 
 def test_json_lists_the_problems(private_folder: Path) -> None:
@@ -113,5 +149,10 @@ def test_warnings_do_not_disturb_a_script(private_folder: Path) -> None:
     """A script that reads JSON gets nothing else on standard output; what is only unwise goes to standard error."""
     path = write_config(private_folder, PROVIDER, RADIUS, radius_secret="abc123")
     result = CliRunner().invoke(check, ["--json", "--config", str(path)])
-    assert json.loads(result.stdout) == {"file": str(path), "ok": True, "problems": []}
+    assert json.loads(result.stdout) == {
+        "file": str(path),
+        "ok": True,
+        "problems": [],
+        "routes": [{"service": "vpn", "users": [], "groups": [], "order": ["provider"]}],
+    }
     assert [event in result.stderr for event in ("short_secret", "signers_not_kept")] == [True, True]

@@ -11,6 +11,7 @@ from pushgate.clock import Clock, FakeClock
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.ladder import SHORTEST_REACH, LadderProvider
+from pushgate.providers.routes import Route, Routes
 from tests.support.core import ScriptedProvider, make_login
 
 DOWN = Failed(FailureKind.UNAVAILABLE, asked=False, detail="refused")
@@ -33,13 +34,15 @@ class Rung(ScriptedProvider):
 
 
 class Bench:
-    """A ladder of three rungs for ``sshd``; ``other`` has the first alone."""
+    """A ladder of three rungs for ``sshd``; everything else has the first alone."""
 
     def __init__(self, *begin: Outcome | None) -> None:
         self.clock = FakeClock()
         self.first, self.second, self.third = (Rung(self.clock, answer) for answer in (*begin, None, None, None)[:3])
-        self.ladder = LadderProvider(self.first, {"second": self.second, "third": self.third}, self.clock)
-        self.ladder.replace_fallbacks({"sshd": ("second", "third")})
+        rungs = {"first": self.first, "second": self.second, "third": self.third}
+        self.ladder = LadderProvider(
+            rungs, Routes(("first",), {"sshd": Route(("first", "second", "third"))}), self.clock
+        )
 
     async def begin(self, login: Login | None = None, seconds: float = 60) -> Outcome:
         """Begin a login."""
@@ -86,7 +89,7 @@ async def test_an_answer_is_an_answer(answer: Outcome) -> None:
 async def test_a_denial_of_the_second_provider_ends_it() -> None:
     """A person who says no to the provider that stands in is not offered a code."""
     bench = Bench(DOWN, Denied("user"))
-    assert await bench.begin() == Denied("scripted: unavailable: refused; stepped down to second; user")
+    assert await bench.begin() == Denied("first: unavailable: refused; stepped down to second; user")
     assert bench.begun() == [1, 1, 0]
 
 
@@ -96,16 +99,17 @@ async def test_each_step_is_counted_logged_and_told() -> None:
     with capture_logs() as logs:
         outcome = await bench.begin(make_login(user="al\nice"))
     assert isinstance(outcome, NeedsCode)
-    first, second = "scripted: unavailable: refused; stepped down to second", "second: unavailable: gone"
+    first, second = "first: unavailable: refused; stepped down to second", "second: unavailable: gone"
     assert outcome.detail.startswith(f"{first}; {second}")
     assert outcome.detail.endswith("; stepped down to third")
     assert bench.ladder.steps == {"second": 1, "third": 1}
-    assert [(line["event"], line["log_level"], line["rung"], line["to"]) for line in logs] == [
-        ("stepped_down", "warning", "scripted", "second"),
+    steps = [line for line in logs if line["event"] == "stepped_down"]
+    assert [(line["event"], line["log_level"], line["rung"], line["to"]) for line in steps] == [
+        ("stepped_down", "warning", "first", "second"),
         ("stepped_down", "warning", "second", "third"),
     ]
     assert "\x1b" not in str(logs)
-    assert "\n" not in logs[0]["user"]
+    assert "\n" not in steps[0]["user"]
 
 
 async def test_all_down_is_an_outage() -> None:
@@ -153,7 +157,7 @@ async def test_a_question_stays_with_its_rung() -> None:
     bench = Bench(DOWN)
     pending = await bench.begin()
     assert isinstance(pending, Pending)
-    bench.ladder.replace_fallbacks({})
+    bench.ladder.replace_routes(Routes(("first",)))
     bench.second.answer("s1", Approved("phone"))
     bench.second.code_answers = [NeedsCode(Handle("again"), "Code: "), Approved()]
     assert await bench.ladder.wait(pending.handle, bench.clock.now() + 1) == Approved("phone")
