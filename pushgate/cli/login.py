@@ -44,9 +44,9 @@ def login(
         raise click.UsageError(f"a person who is asked about {UNLOCK_SERVICE} would think of pushgate unlock")
     try:
         settings = load_settings(config)
-        section = choose_provider(config, settings, name)
+        chosen, section = choose_provider(config, settings, name)
         field = read_field(factor, password)
-        approved = run(settings, section, name or "provider", (username, service, field), password, as_json)
+        approved = run(settings, section, chosen, (username, service, field), password, as_json)
     except ConfigurationError as error:
         raise ConfigurationError([with_sudo(problem) for problem in error.problems]) from None
     if not approved:
@@ -73,17 +73,19 @@ def run(
     return asyncio.run(trial.run(section, name, make_login(*asked), has_password))
 
 
-def choose_provider(config: Path, settings: "Settings", name: str | None) -> "ProviderSettings":
-    """Return the section of a provider.
+def choose_provider(config: Path, settings: "Settings", name: str | None) -> tuple[str, "ProviderSettings"]:
+    """Return name and section of a provider; without a name of the one that is asked first.
 
     Raises:
         PushgateError: if there is none, or none of that name.
     """
-    if settings.provider is None:
-        raise PushgateError(f"{config}: provider is missing", "docs/providers/ has a page for each kind")
-    if name not in (None, "provider"):
-        raise PushgateError(f"{config}: no provider {clean(str(name), 64)!r}", "it has: provider")
-    return settings.provider
+    providers = settings.all_providers
+    if not providers:
+        raise PushgateError(f"{config}: provider is missing", "docs/providers/README.md helps to choose one")
+    chosen = name if name is not None else settings.default_order[0]
+    if chosen not in providers:
+        raise PushgateError(f"{config}: no provider is called {clean(chosen, 64)}", f"it has: {', '.join(providers)}")
+    return chosen, providers[chosen]
 
 
 def read_field(factor: str, password: bool) -> "Secret":

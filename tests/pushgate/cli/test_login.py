@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from pushgate.cli import login as module
-from pushgate.cli.login import login, read_field, with_sudo
+from pushgate.cli.login import choose_provider, login, read_field, with_sudo
 from pushgate.errors import ConfigurationError, PushgateError
+from pushgate.settings import load_settings
 from tests.support.authority import RunningAuthority, running_authority
-from tests.support.config import PROVIDER, RADIUS, write_config
+from tests.support.config import PROVIDER, RADIUS, named, write_config
 from tests.support.gate import PUSHGATE
 from tests.support.terminal import Terminal, terminal
 
@@ -250,12 +251,24 @@ def test_a_wrong_call_is_refused(private_folder: Path, arguments: tuple[str, ...
     assert (result.exit_code, "Error: " in result.stderr) == (2, True)
 
 
+def test_the_provider_is_chosen_by_name(private_folder: Path) -> None:
+    """An administrator tries the provider that is asked first, or another one by its name."""
+    order = "login: {{providers: [cloud, phones]}}\n"
+    cloud = named("cloud", PROVIDER).partition("\n")[2]
+    settings = load_settings(config := write_config(private_folder, named("phones", PROVIDER), cloud, RADIUS, order))
+    assert choose_provider(config, settings, None) == ("cloud", settings.providers["cloud"])
+    assert choose_provider(config, settings, "phones") == ("phones", settings.providers["phones"])
+    with pytest.raises(PushgateError, match="no provider is called provider") as caught:
+        choose_provider(config, settings, "provider")
+    assert caught.value.hint == "it has: phones, cloud"
+
+
 def test_no_such_provider(private_folder: Path) -> None:
     """An administrator who names a provider that is not there reads which ones are."""
     config = write_config(private_folder, PROVIDER, RADIUS)
     result = CliRunner().invoke(login, ["--config", str(config), "alice", "--provider", "pho\x1bnes"])
     assert isinstance(result.exception, PushgateError)
-    assert "no provider 'pho\\\\x1bnes'" in result.exception.message
+    assert "no provider is called pho\\x1bnes" in result.exception.message
     assert result.exception.hint == "it has: provider"
 
 
