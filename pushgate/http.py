@@ -18,6 +18,7 @@ from yarl import URL
 
 from pushgate import __version__
 from pushgate.clock import Clock
+from pushgate.observing import Exchange, bare_path, looking
 from pushgate.outcome import FailureKind
 
 MAX_BODY = 64 * 1024
@@ -65,7 +66,7 @@ class JsonClient:
 
     def __init__(self, url: str, clock: Clock, headers: Mapping[str, str], ca_file: Path | None = None) -> None:
         """Take ``https://host``, ``http://host`` or ``unix:/path``; must be called inside the running loop."""
-        self.clock = clock
+        self.clock, self.server, self.observer = clock, url, looking.get()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(mark_sent)
         trace.on_connection_create_start.append(refuse_again)
@@ -112,8 +113,35 @@ class JsonClient:
         Raises:
             RequestFailedError: with its kind (docs/logintc.md), for everything that is not a reply.
         """
-        mark = SentMark(once=method == "PUT")
+        began = self.clock.now()
         sending, data = encode_body(body, form)
+        reply: Reply | None = None
+        failure = "given up"
+        try:
+            reply = await self.exchange(method, path, deadline, data, {**sending, **(headers or {})})
+        except RequestFailedError as error:
+            failure = f"{error.kind}: {error.detail}"
+            raise
+        finally:
+            self.note(method, path, began, reply, failure)
+        return reply
+
+    def note(self, method: str, path: str, began: float, reply: Reply | None, failure: str) -> None:
+        """Tell whoever looks on what came of a request."""
+        if self.observer is not None:
+            seconds = self.clock.now() - began
+            status, failure = (None, failure) if reply is None else (reply.status, "")
+            self.observer(Exchange(self.server, method, bare_path(path), seconds, status, failure))
+
+    async def exchange(
+        self, method: str, path: str, deadline: float, data: bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
+        """Send what is written out already and read the reply.
+
+        Raises:
+            RequestFailedError: as ``request``.
+        """
+        mark = SentMark(once=method == "PUT")
         try:
             async with (
                 self.clock.timeout_at(deadline),
@@ -121,7 +149,7 @@ class JsonClient:
                     method,
                     URL(self.base + path, encoded=True),
                     data=data,
-                    headers={**sending, **(headers or {})},
+                    headers=headers,
                     allow_redirects=False,
                     trace_request_ctx=mark,
                 ) as response,

@@ -11,6 +11,7 @@ from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
 from pushgate.cli.doctor import doctor
+from pushgate.cli.login import login
 from pushgate.cli.offline import offline
 from pushgate.cli.pam import pam
 from pushgate.cli.serve import serve
@@ -27,7 +28,7 @@ def cli() -> None:
 
 
 ABOUT_PEOPLE = (user, offline, device, pending, watch, approve, deny)
-for command in (serve, check, reload, status, doctor, pam, unlock, demo, *ABOUT_PEOPLE):
+for command in (serve, check, reload, status, doctor, pam, unlock, login, demo, *ABOUT_PEOPLE):
     cli.add_command(command)
 for command in (totp, bypass):
     user.add_command(command)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushgate.cli.options import config_option
-from pushgate.errors import PushgateError
 from pushgate.text import clean
 
 if TYPE_CHECKING:
     from pushgate.cli.authority_api import AuthorityApi
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+provider_option = click.option(
+    "--provider", metavar="NAME", help="Whose people; by default those of our own authority, else the first LoginTC's."
+)
 
 
 @click.group()
@@ -28,31 +30,34 @@ def user() -> None:
 @click.argument("username")
 @click.option("--name", default="", help="The person's full name.")
 @click.option("--email", default="", help="The person's address; nothing is sent to it yet.")
+@provider_option
 @config_option
 @json_option
-def add(username: str, name: str, email: str, config: Path, as_json: bool) -> None:
+def add(username: str, name: str, email: str, provider: str | None, config: Path, as_json: bool) -> None:
     """Add USERNAME and print the code that enrols a browser or terminal."""
-    with authority(config) as api:
+    with authority(config, provider) as api:
         person = api.add_user(username, name, email)
-        show_code(username, api.activation_code(person["id"]), page_of(config), as_json)
+        show_code(username, api.activation_code(person["id"]), page_of(config, provider), as_json)
 
 
 @user.command()
 @click.argument("username")
+@provider_option
 @config_option
 @json_option
-def code(username: str, config: Path, as_json: bool) -> None:
+def code(username: str, provider: str | None, config: Path, as_json: bool) -> None:
     """Print a code that enrols one more device of USERNAME."""
-    with authority(config) as api:
-        show_code(username, api.activation_code(api.require_user(username)["id"]), page_of(config), as_json)
+    with authority(config, provider) as api:
+        show_code(username, api.activation_code(api.require_user(username)["id"]), page_of(config, provider), as_json)
 
 
 @user.command("list")
+@provider_option
 @config_option
 @json_option
-def list_users(config: Path, as_json: bool) -> None:
+def list_users(provider: str | None, config: Path, as_json: bool) -> None:
     """List everybody, and what each can log in with: device, totp, bypass."""
-    with authority(config) as api:
+    with authority(config, provider) as api:
         people = api.users()
     if as_json:
         keys = ("id", "username", "name", "factors")
@@ -65,11 +70,12 @@ def list_users(config: Path, as_json: bool) -> None:
 
 @user.command()
 @click.argument("username")
+@provider_option
 @config_option
 @json_option
-def devices(username: str, config: Path, as_json: bool) -> None:
+def devices(username: str, provider: str | None, config: Path, as_json: bool) -> None:
     """List what USERNAME can log in with: linked browsers and terminals with their fingerprints, and codes."""
-    with authority(config) as api:
+    with authority(config, provider) as api:
         user_id = api.require_user(username)["id"]
         found = [describe_device(device) for device in api.devices(user_id)]
         found += describe_codes(api.totp_since(user_id), len(api.bypass_codes(user_id)))
@@ -83,13 +89,14 @@ def devices(username: str, config: Path, as_json: bool) -> None:
 @user.command()
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@provider_option
 @config_option
-def revoke(username: str, yes: bool, config: Path) -> None:
+def revoke(username: str, yes: bool, provider: str | None, config: Path) -> None:
     """Unlink all devices of USERNAME and forget the seed of one-time codes, for example after a loss.
 
     A new activation code links the next device. Bypass codes stay: pushgate user bypass USERNAME --revoke all.
     """
-    with authority(config) as api:
+    with authority(config, provider) as api:
         person = api.require_user(username)
         if not yes:
             click.confirm(f"Unlink all devices of {clean(username, 64)}?", abort=True)
@@ -100,10 +107,11 @@ def revoke(username: str, yes: bool, config: Path) -> None:
 @user.command()
 @click.argument("username")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@provider_option
 @config_option
-def remove(username: str, yes: bool, config: Path) -> None:
+def remove(username: str, yes: bool, provider: str | None, config: Path) -> None:
     """Remove USERNAME with all devices and codes; pending logins of that person are denied."""
-    with authority(config) as api:
+    with authority(config, provider) as api:
         person = api.require_user(username)
         if not yes:
             click.confirm(f"Remove {clean(username, 64)} and all devices and codes?", abort=True)
@@ -112,15 +120,18 @@ def remove(username: str, yes: bool, config: Path) -> None:
 
 
 @contextmanager
-def authority(config: Path) -> Iterator["AuthorityApi"]:
-    """Connect to the authority that the configuration's provider names."""
+def authority(config: Path, name: str | None) -> Iterator["AuthorityApi"]:
+    """Connect to the authority, or to LoginTC, whose people are meant.
+
+    Raises:
+        PushgateError: there is none, or the provider of that name has people of its own.
+    """
     from pushgate.build_provider import provider_credentials
     from pushgate.cli.authority_api import AuthorityApi
+    from pushgate.cli.user_provider import provider_of_people
     from pushgate.settings import load_settings
 
-    provider = load_settings(config).provider
-    if provider is None:
-        raise PushgateError(f"{config}: provider is missing", "name the authority's url and api_key_file there")
+    provider = provider_of_people(config, load_settings(config), name)
     key, domain = provider_credentials(provider)
     api = AuthorityApi(provider.url, key, domain, provider.ca_file)
     try:
@@ -129,12 +140,15 @@ def authority(config: Path) -> Iterator["AuthorityApi"]:
         api.close()
 
 
-def page_of(config: Path) -> str:
-    """Return the address of the approval page, if this configuration runs it."""
+def page_of(config: Path, provider: str | None) -> str:
+    """Return the address of the approval page, if this configuration runs it for the provider's people."""
+    from pushgate.cli.user_provider import is_ours, provider_of_people
     from pushgate.settings import load_settings
 
-    section = load_settings(config).authority
-    return f"http://localhost:{section.page.port}" if section else ""
+    settings = load_settings(config)
+    if settings.authority is None or not is_ours(provider_of_people(config, settings, provider), settings):
+        return ""
+    return f"http://localhost:{settings.authority.page.port}"
 
 
 def show_code(username: str, token: dict[str, Any], page: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushgate.cli.options import config_option
-from pushgate.cli.user import authority, json_option, print_table
+from pushgate.cli.user import authority, json_option, print_table, provider_option
 from pushgate.errors import PushgateError
 from pushgate.text import clean
 
@@ -29,9 +29,12 @@ SHORT_ID = 8
 @click.option("--qr", is_flag=True, help="Draw the QR code that an authenticator app reads.")
 @click.option("--confirm", "code", metavar="CODE", help="Take the app's first code; - reads it from standard input.")
 @click.option("--remove", is_flag=True, help="Forget the seed: the app's codes open nothing any more.")
+@provider_option
 @config_option
 @json_option
-def totp(username: str, qr: bool, code: str | None, remove: bool, config: Path, as_json: bool) -> None:
+def totp(
+    username: str, qr: bool, code: str | None, remove: bool, provider: str | None, config: Path, as_json: bool
+) -> None:
     """Give USERNAME one-time codes from an authenticator app.
 
     Prints a seed, once. It opens nothing until the app's first code has shown that the app has it; an earlier seed goes
@@ -39,7 +42,7 @@ def totp(username: str, qr: bool, code: str | None, remove: bool, config: Path, 
     """
     if remove and (qr or code is not None):
         raise click.UsageError("--remove goes with neither --qr nor --confirm")
-    with authority(config) as api:
+    with authority(config, provider) as api:
         user_id = api.require_user(username)["id"]
         if remove:
             api.remove_totp(user_id)
@@ -105,10 +108,18 @@ def grouped(secret: str) -> list[str]:
 )
 @click.option("--list", "listing", is_flag=True, help="List the codes that USERNAME has, without the codes themselves.")
 @click.option("--revoke", metavar="ID", help="Make the code with this ID worthless; all: every one.")
+@provider_option
 @config_option
 @json_option
 def bypass(
-    username: str, uses: int, minutes: int, listing: bool, revoke: str | None, config: Path, as_json: bool
+    username: str,
+    uses: int,
+    minutes: int,
+    listing: bool,
+    revoke: str | None,
+    provider: str | None,
+    config: Path,
+    as_json: bool,
 ) -> None:
     """Make a code of nine digits with which USERNAME logs in, for example after the loss of a phone.
 
@@ -116,7 +127,7 @@ def bypass(
     """
     if listing and revoke is not None:
         raise click.UsageError("--list and --revoke do not go together")
-    with authority(config) as api:
+    with authority(config, provider) as api:
         user_id = api.require_user(username)["id"]
         if listing:
             list_codes(api.bypass_codes(user_id), as_json=as_json)

@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from pushgate.clock import SystemClock
 from pushgate.http import JsonClient, Reply, RequestFailedError, classify
+from pushgate.observing import Exchange, observed_by
 from pushgate.outcome import FailureKind
 from tests.support.http import answering, raw_server
 
@@ -357,3 +358,40 @@ async def test_a_form_is_sent_as_one() -> None:
     assert path == "/v1?a=%2F%2B"
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert body == b"strategy=totp&code=1+%26%3D%C3%A9"
+
+
+async def test_somebody_looks_on_at_replies_and_failures() -> None:
+    """A person who looks on sees each request with its end, and no id, header, body or key of it."""
+    seen: list[Exchange] = []
+    async with answering(lambda _request, _body: say(404, b'{"token":"hidden"}', Trace="hidden")) as server:
+        with observed_by(seen.append):
+            client = JsonClient(server.url, CLOCK, {"Authorization": "hidden"})
+        try:
+            await client.request("POST", "/users/HIDDEN?name=hidden", deadline=CLOCK.now() + 5, body={"x": "hidden"})
+            await client.request("PUT", "/y", deadline=CLOCK.now() + 5, form={"code": "hidden"})
+        finally:
+            await client.close()
+    shown = [(each.server, each.method, each.path, each.status, each.failure) for each in seen]
+    assert shown == [(server.url, "POST", "/users/*?name=*", 404, ""), (server.url, "PUT", "/y", 404, "")]
+    assert "hidden" not in str(seen).lower()
+    assert all(0 < each.seconds < 5 for each in seen)
+
+
+async def test_who_looks_on_sees_what_never_came() -> None:
+    """A person who looks on sees that a server is down, and that a request was given up half way."""
+    seen: list[Exchange] = []
+    with observed_by(seen.append):
+        client = JsonClient("http://127.0.0.1:1", CLOCK, {})
+    with pytest.raises(RequestFailedError):
+        await client.request("GET", "/x", deadline=CLOCK.now() + 5)
+    await client.close()
+    async with raw_server(b"", delay=0.3) as url:
+        with observed_by(seen.append):
+            client = JsonClient(url, CLOCK, {})
+        asking = asyncio.create_task(client.request("GET", "/x", deadline=CLOCK.now() + 5))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await client.close()
+        shown = [(each.status, each.failure) for each in seen]
+        assert shown == [(None, "unavailable: ClientConnectorError"), (None, "given up")]

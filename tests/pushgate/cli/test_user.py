@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgate.cli.user import show_code, user
+from pushgate.cli.main import cli
+from pushgate.cli.user import show_code
 from pushgate.errors import PushgateError
 from tests.support.authority import RunningAuthority, SigningDevice, running_authority
-from tests.support.config import PROVIDER, RADIUS, write_config
+from tests.support.config import PROVIDER, RADIUS, named, write_config
 
 
 async def run(authority: RunningAuthority, folder: Path, *arguments: str) -> Result:
@@ -23,7 +24,7 @@ async def run(authority: RunningAuthority, folder: Path, *arguments: str) -> Res
         api_key=authority.api_key,
         domain_id=authority.domain_id,
     )
-    return await asyncio.to_thread(CliRunner().invoke, user, [*arguments, "--config", str(path)])
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments, "--config", str(path)])
 
 
 async def test_adding_a_user_prints_a_code_that_enrols(private_folder: Path) -> None:
@@ -101,10 +102,34 @@ async def test_the_table_lists_names(private_folder: Path) -> None:
         assert "alice" in (await run(authority, private_folder, "list")).output
 
 
+async def test_people_of_a_provider_that_is_named(private_folder: Path) -> None:
+    """An administrator with several providers chooses whose people a verb is about, by name."""
+    async with running_authority(private_folder) as authority:
+        elsewhere = named("elsewhere", PROVIDER.replace("{url}", "http://127.0.0.1:1"))
+        phones = named("phones", PROVIDER).partition("\n")[2]
+        config = write_config(
+            private_folder,
+            *(elsewhere, phones, RADIUS, "login: {{providers: [elsewhere, phones]}}\n"),
+            url=authority.api_url.removesuffix("/api"),
+            api_key=authority.api_key,
+            domain_id=authority.domain_id,
+        )
+
+        async def call(*arguments: str) -> Result:
+            return await asyncio.to_thread(CliRunner().invoke, cli, ["user", *arguments, "--config", str(config)])
+
+        added = await call("add", "alice", "--provider", "phones")
+        assert added.exit_code == 0, added.exception
+        assert "open http" not in added.output
+        assert json.loads((await call("bypass", "alice", "--json", "--provider", "phones")).output)["code"]
+        assert "cannot be reached" in str((await call("list")).exception)
+        assert "no provider is called x" in str((await call("totp", "alice", "--provider", "x")).exception)
+
+
 async def test_a_configuration_without_provider_says_so(private_folder: Path) -> None:
     """An administrator whose configuration names no provider is told what is missing."""
     path = write_config(private_folder, "authority: {{}}\n")
-    result = await asyncio.to_thread(CliRunner().invoke, user, ["list", "--config", str(path)])
+    result = await asyncio.to_thread(CliRunner().invoke, cli, ["user", "list", "--config", str(path)])
     assert isinstance(result.exception, PushgateError)
     assert "provider is missing" in result.exception.message
 
