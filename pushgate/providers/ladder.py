@@ -63,6 +63,11 @@ class LadderProvider(Provider):
         self.fallbacks = fallbacks
 
     @override
+    async def look_around(self, login_timeout: float) -> None:
+        for provider in (self.first, *self.rungs.values()):
+            await provider.look_around(login_timeout)
+
+    @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
         # A number that only the first can draw must not be asked of the second.
         if self.fallbacks and await self.reach_rung(self.first, deadline) is not None:
