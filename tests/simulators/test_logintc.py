@@ -1,6 +1,7 @@
 """The simulator of LoginTC keeps to what its documents say, and to what its rules say where they say nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -24,7 +25,9 @@ class Desk:
         self.simulator = LoginTcSimulator(self.clock)
         self.alice = self.simulator.town.add_user("alice", self.simulator.domain)
 
-    async def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Reply:
         """Send a request with the right key."""
         all_headers = {"Authorization": f'LoginTC key="{KEY}"', **headers}
         return await fetch(self.http, method, self.simulator.url + path, body, all_headers)
@@ -91,7 +94,7 @@ async def test_bodies_are_written_in_three_shapes(desk: Desk) -> None:
     desk.simulator.town.rules.request_timeout = 90
     bodies = {}
     for shape in ("compact", "spaced", "docs"):
-        desk.simulator.shape = shape  # type: ignore[assignment]
+        desk.simulator.shape = shape
         bodies[shape] = (await desk.send("GET", "/api/organization")).body
     assert bodies == {
         "compact": b'{"name":"Example Org"}',
@@ -104,11 +107,11 @@ async def test_logintc_c_can_cut_its_bodies(desk: Desk) -> None:
     """In C mode a session is the very bytes whose positions 7 to 46 are the id and 58 to the last but one the state."""
     desk.simulator.c_mode, desk.simulator.shape = True, "docs"
     desk.simulator.town.rules.created_status = 202
-    created = await desk.send("POST", SESSIONS, BY_NAME, **C_AGENT)
+    created = await desk.send("POST", SESSIONS, BY_NAME, headers=C_AGENT)
     session = created.body[7:47].decode()
     assert (created.status, created.body[58:-2]) == (200, b"pending")
     desk.simulator.town.answer(session, "approved")
-    read = await desk.send("GET", f"{SESSIONS}/{session}", **C_AGENT)
+    read = await desk.send("GET", f"{SESSIONS}/{session}", headers=C_AGENT)
     assert (read.body[7:47].decode(), read.body[58:-2]) == (session, b"approved")
 
 
@@ -117,11 +120,11 @@ async def test_logintc_c_is_not_brought_down(desk: Desk) -> None:
     desk.simulator.c_mode = True
     desk.simulator.town.add_user("a@b", desk.simulator.domain)
     unknown = f"{SESSIONS}/{'0' * 40}"
-    told = await desk.send("GET", unknown, **C_AGENT)
+    told = await desk.send("GET", unknown, headers=C_AGENT)
     assert (told.status, told.json["state"]) == (200, "denied")
     assert (await desk.send("GET", unknown)).status == 404
     for headers, status in ((C_AGENT, 200), ({}, 404)):
-        assert (await desk.send("POST", SESSIONS, b'{"user":{"username":"a%40b"}}', **headers)).status == status
+        assert (await desk.send("POST", SESSIONS, b'{"user":{"username":"a%40b"}}', headers=headers)).status == status
 
 
 async def test_an_email_brings_a_code_for_a_while(desk: Desk) -> None:
@@ -166,7 +169,7 @@ async def test_what_is_not_served_is_refused_in_the_documented_form(
     desk: Desk, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     """A refusal holds one error with code and message, as the official client needs it."""
-    reply = await desk.send(method, path, **headers)
+    reply = await desk.send(method, path, headers=headers)
     assert reply.status == status
     [error] = reply.json["errors"]
     assert set(error) == {"code", "message"}
@@ -196,5 +199,10 @@ async def test_the_ledger_counts_what_was_done(desk: Desk) -> None:
         await desk.send("PUT", f"/api/domains/{DOMAIN}/users/{bob.id}/token")
     await desk.send("POST", SESSIONS, b'{"user":{"username":"bob"}}')
     assert dict(desk.simulator.ledger.counts) == {
-        "creates": 2, "pushes": 1, "submits": 1, "polls": 1, "cancels": 1, "tokens": 1,
+        "creates": 2,
+        "pushes": 1,
+        "submits": 1,
+        "polls": 1,
+        "cancels": 1,
+        "tokens": 1,
     }
