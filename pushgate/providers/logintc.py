@@ -20,7 +20,7 @@ from pushgate.login import Code, Login, Method, Push
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers import logintc_sharing as sharing
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
-from pushgate.providers.logintc_email import WRONG, EmailCodes
+from pushgate.providers.logintc_email import EmailCodes
 from pushgate.providers.logintc_failures import NotMetError, failed_call
 from pushgate.providers.logintc_handles import CODE_TRIES, MailedCode, OpenSession
 from pushgate.providers.logintc_server import CALL_SECONDS, LoginTcServer, ServerFacts, Transport
@@ -236,7 +236,7 @@ class LoginTc(Provider):
         if not isinstance(outcome, Failed):
             return outcome
         if isinstance(handle, MailedCode) and outcome.kind is FailureKind.BAD_CODE and handle.tally.codes < CODE_TRIES:
-            return self.email.question(handle, WRONG)
+            return self.email.question(handle)
         # The question is out: an outage now is none that surely asked nobody.
         return replace(outcome, asked=True)
 

@@ -26,7 +26,6 @@ SWITCHED_OFF = "is Email OTP switched on in the domain's policy, and has the use
 PROMPT = "Code sent by e-mail"
 TOO_SOON = "Wait half a minute before you ask for another. Code sent by e-mail"
 NO_MORE = "No more e-mails for this login. Code sent by e-mail"
-WRONG = "Wrong code. Code sent by e-mail"
 
 
 class EmailCodes:
