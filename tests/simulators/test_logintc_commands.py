@@ -75,7 +75,9 @@ async def test_the_state_of_a_token_is_shown(office: Office) -> None:
     code = json.loads(await office.output("code", "bob", "--json"))["code"]
     assert await office.output("code", "bob", "--show") == f"bob: activation code {code} waits\n"
     assert json.loads(await office.output("code", "bob", "--show", "--json")) == {
-        "username": "bob", "state": "pending", "code": code,
+        "username": "bob",
+        "state": "pending",
+        "code": code,
     }
 
 
