@@ -1,5 +1,6 @@
 """Settings become running parts, in the order that they need each other, and stop in the reverse order."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -26,6 +27,7 @@ from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.settings import Settings
+from pushgate.tasks import finish
 from radius_server.desk import DeskOptions
 from radius_server.learned import LearnedSigners
 from radius_server.radsec import RadsecListener
@@ -65,6 +67,8 @@ async def start_parts(settings: Settings, clock: Clock, stack: AsyncExitStack) -
         return Parts(authority)
 
     ladder = build_ladder(settings, clock, stack)
+    # Beside the start: a provider that is away must not keep the gate shut for those who can do without it.
+    stack.push_async_callback(end, asyncio.create_task(ladder.look_around(settings.login.timeout)))
     audit = JsonLinesAudit(clock, settings.audit.file)
     stack.callback(audit.close)
     rules = build_rules(settings, clock, ladder)
@@ -102,6 +106,12 @@ async def begin(
     """Start one part and note how it stops; also after a start that went half way."""
     stack.push_async_callback(stop)
     await start()
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """End what runs in the background."""
+    task.cancel()
+    await finish(task)
 
 
 async def start_authority(settings: AuthoritySettings) -> Authority:

@@ -54,11 +54,12 @@ class RequestFailedError(Exception):
     """No usable reply.
 
     ``sent`` is False only if the request surely never reached the server: name look-up, connect, TLS handshake.
+    ``status`` is that of a reply whose body was of no use.
     """
 
-    def __init__(self, kind: FailureKind, *, sent: bool, detail: str) -> None:
+    def __init__(self, kind: FailureKind, *, sent: bool, detail: str, status: int | None = None) -> None:
         super().__init__(detail)
-        self.kind, self.sent, self.detail = kind, sent, detail
+        self.kind, self.sent, self.detail, self.status = kind, sent, detail, status
 
 
 class JsonClient:
@@ -111,7 +112,7 @@ class JsonClient:
             headers: Beside those of every request.
 
         Raises:
-            RequestFailedError: with its kind (docs/logintc.md), for everything that is not a reply.
+            RequestFailedError: with its kind (docs/providers/logintc.md), for everything that is not a reply.
         """
         began = self.clock.now()
         sending, data = encode_body(body, form)
@@ -210,14 +211,16 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
         content += chunk
         if len(content) > MAX_BODY:
             response.close()
-            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail="reply larger than 64 KiB")
+            detail = "reply larger than 64 KiB"
+            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail=detail, status=response.status)
     if not content.strip():
         return None
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
         if 200 <= response.status < 300:
-            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail="reply is not JSON") from None
+            detail = "reply is not JSON"
+            raise RequestFailedError(FailureKind.PROTOCOL, sent=True, detail=detail, status=response.status) from None
         return None  # error pages of proxies: the status says enough
 
 
@@ -235,7 +238,7 @@ def retry_after(response: aiohttp.ClientResponse, now: datetime) -> float | None
 
 
 def classify(error: Exception, *, sent: bool) -> RequestFailedError:
-    """Name the kind of a transport failure (docs/logintc.md)."""
+    """Name the kind of a transport failure (docs/providers/logintc.md)."""
     name = type(error).__name__
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     match error:

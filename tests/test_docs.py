@@ -27,7 +27,7 @@ from radius_server.radsec_log import ORDINARY
 from tests.support.project import ROOT, committed_files, log_events
 
 APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *APPLIANCES]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *APPLIANCES]
 README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")

@@ -11,7 +11,10 @@ import pytest
 from tests.support.project import PACKAGES, ROOT, committed_files, modules, parsed, python_files
 
 # Tests that cover no single module of ours.
-OWN_SUBJECT = {f"tests/test_{what}.py" for what in ("project", "packaging", "docs", "man", "conftest", "benchmarks")}
+OWN_SUBJECT = {
+    f"tests/test_{what}.py"
+    for what in ("project", "packaging", "docs", "provider_docs", "man", "conftest", "benchmarks")
+}
 APART = ("tests/fuzz/", "tests/system/", "tests/scenarios/", "tests/support/", "tests/simulators/", "tests/benchmarks/")
 
 # Spelt in halves, so that this file does not break its own rule.

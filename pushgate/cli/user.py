@@ -37,18 +37,23 @@ def add(username: str, name: str, email: str, provider: str | None, config: Path
     """Add USERNAME and print the code that enrols a browser or terminal."""
     with authority(config, provider) as api:
         person = api.add_user(username, name, email)
-        show_code(username, api.activation_code(person["id"]), page_of(config, provider), as_json)
+        show_code(username, api.activation_code(person["id"]), page_of(config, provider), as_json, own=api.own)
 
 
 @user.command()
 @click.argument("username")
+@click.option("--show", is_flag=True, help="Make no code: say whether one waits, and which.")
 @provider_option
 @config_option
 @json_option
-def code(username: str, provider: str | None, config: Path, as_json: bool) -> None:
+def code(username: str, show: bool, provider: str | None, config: Path, as_json: bool) -> None:
     """Print a code that enrols one more device of USERNAME."""
     with authority(config, provider) as api:
-        show_code(username, api.activation_code(api.require_user(username)["id"]), page_of(config, provider), as_json)
+        user_id = api.require_user(username)["id"]
+        if show:
+            show_token(username, api.token(user_id), as_json)
+        else:
+            show_code(username, api.activation_code(user_id), page_of(config, provider), as_json, own=api.own)
 
 
 @user.command("list")
@@ -101,7 +106,10 @@ def revoke(username: str, yes: bool, provider: str | None, config: Path) -> None
         if not yes:
             click.confirm(f"Unlink all devices of {clean(username, 64)}?", abort=True)
         api.revoke(person["id"])
-    click.echo(f"unlinked all devices of {clean(username, 64)}; one-time codes are gone too, bypass codes are not")
+        done = "unlinked all devices of {}; one-time codes are gone too, bypass codes are not"
+        if not api.own:
+            done = "revoked the token of {}; hardware tokens and bypass codes are not revoked by that"
+    click.echo(done.format(clean(username, 64)))
 
 
 @user.command()
@@ -116,7 +124,8 @@ def remove(username: str, yes: bool, provider: str | None, config: Path) -> None
         if not yes:
             click.confirm(f"Remove {clean(username, 64)} and all devices and codes?", abort=True)
         api.remove_user(person["id"])
-    click.echo(f"removed {clean(username, 64)}")
+        rest = "" if api.own else " from this domain; LoginTC's panel removes the user altogether"
+    click.echo(f"removed {clean(username, 64)}{rest}")
 
 
 @contextmanager
@@ -151,13 +160,27 @@ def page_of(config: Path, provider: str | None) -> str:
     return f"http://localhost:{settings.authority.page.port}"
 
 
-def show_code(username: str, token: dict[str, Any], page: str, as_json: bool) -> None:
+def show_token(username: str, token: dict[str, Any] | None, as_json: bool) -> None:
+    """Print whether a user has something linked, and the code that waits to be used."""
+    state = clean(str((token or {}).get("state", "none")), 32)
+    word = clean(str((token or {}).get("code", "")), 32)
+    if as_json:
+        click.echo(json.dumps({"username": username, "state": state, "code": word or None}))
+        return
+    shown = {"none": "no token, and no code that waits", "active": "an active token, and no code that waits"}
+    click.echo(f"{clean(username, 64)}: {f'activation code {word} waits' if word else shown.get(state, state)}")
+
+
+def show_code(username: str, token: dict[str, Any], page: str, as_json: bool, *, own: bool = True) -> None:
     """Print an activation code and where to type it."""
     word = clean(str(token.get("code", "")), 32)
     if as_json:
         click.echo(json.dumps({"username": username, "code": word, "expires_in": token.get("expires_in")}))
         return
     click.echo(f"activation code for {clean(username, 64)}: {word}")
+    if not own:
+        click.echo("it is typed into LoginTC's app")
+        return
     if page:
         click.echo(f"open {page}/e#{word} in a browser on this machine, or")
         click.echo(f"pushgate device enroll --server {page}   (it asks for the code)")

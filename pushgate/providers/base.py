@@ -18,6 +18,14 @@ class Provider(Protocol):
     name: str
     """As the configuration names it; for the log."""
 
+    async def look_around(self, login_timeout: float) -> None:
+        """Look at the start, in the background, at what an administrator should hear of; bounded, never raises.
+
+        Args:
+            login_timeout: Seconds that a person has to answer.
+        """
+        return
+
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
         """Say what the provider can do for this person beyond a plain push; nothing while unreachable.
 

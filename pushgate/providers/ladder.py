@@ -78,6 +78,10 @@ class LadderProvider(Provider):
         return self.routes.order_for(login)
 
     @override
+    async def look_around(self, login_timeout: float) -> None:
+        await asyncio.gather(*(provider.look_around(login_timeout) for provider in self.rungs.values()))
+
+    @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
         first, *below = self.route_of(login)
         rung, look_until = self.rungs[first], min(deadline, self.clock.now() + SHORTEST_REACH)

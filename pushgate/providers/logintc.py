@@ -7,8 +7,8 @@ without it we poll. ``consume``: an approval is valid only once we have claimed 
 
 import asyncio
 import math
-import random
-from dataclasses import dataclass, field, replace
+import secrets
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -20,19 +20,20 @@ from pushgate.login import Code, Login, Method, Push
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers import logintc_sharing as sharing
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
+from pushgate.providers.logintc_email import EmailCodes
+from pushgate.providers.logintc_failures import NotMetError, failed_call
+from pushgate.providers.logintc_handles import CODE_TRIES, MailedCode, OpenSession
 from pushgate.providers.logintc_server import CALL_SECONDS, LoginTcServer, ServerFacts, Transport
+from pushgate.providers.logintc_watch import SessionWatch
 from pushgate.providers.logintc_wire import (
     SHOW_NUMBER,
+    asks_for_another,
     code_fields,
-    failure_of_poll,
-    failure_of_status,
     native_body,
     number_field,
-    proved_number,
     read_code_answer,
     read_created,
     read_number,
-    read_state,
     v1_body,
 )
 from pushgate.text import clean
@@ -45,21 +46,9 @@ OUTLIVES_SECONDS = 2
 """A session lives longer than our wait for it, so that it ends by our withdrawal and says so to the person."""
 REACHED_SECONDS = 5.0
 """How long a sign of life counts where an outage has to be noticed before anybody is asked."""
-NO_ANSWER = Failed(FailureKind.EXPIRED, asked=True, detail="no answer by the deadline")
 GONE = (404, 410)
 """What a withdrawal may find: the session has ended by itself."""
-RETRIED = (FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession(Handle):
-    """A session that we began, with what its end needs, whatever server is met later."""
-
-    login: Login = field(repr=False)
-    native: bool
-    """Its approval counts only once it is claimed."""
-    number: str = field(default="", repr=False)
-    """The number with which an approval must be signed."""
+TOO_MANY = Failed(FailureKind.BAD_CODE, asked=True, detail=f"{CODE_TRIES} codes were typed for this question")
 
 
 class LoginTc(Provider):
@@ -76,17 +65,28 @@ class LoginTc(Provider):
     ) -> None:
         """Take the connection; ``send_command`` None means: only to our own authority, never to a third party."""
         self.name = name
-        self.server = LoginTcServer(transport, domain_id, clock)
+        self.server = LoginTcServer(transport, domain_id, clock, name)
+        self.watch = SessionWatch(self.server, clock)
+        self.email = EmailCodes(self.server, clock)
         self.clock, self.send_command = clock, send_command
         self.looking: asyncio.Task[Failed | None] | None = None
+
+    @override
+    async def look_around(self, login_timeout: float) -> None:
+        self.server.login_timeout = login_timeout
+        failed = await self.reach(self.clock.now() + 2 * CALL_SECONDS)
+        if failed is not None:
+            log.warning(
+                "provider_not_met", provider=self.name, kind=failed.kind, problem=failed.detail, hint=failed.hint
+            )
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
         try:
             facts = await self.server.meet(deadline)
-        except RequestFailedError:
+        except NotMetError:
             return frozenset()
-        return frozenset({"code", "number"} if facts.numbers else {"code"})
+        return frozenset({"code"} | ({"number"} if facts.numbers else set()) | ({"email"} if facts.emails else set()))
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
@@ -103,9 +103,17 @@ class LoginTc(Provider):
         """Meet the server, unless it was met a moment ago; say what went wrong."""
         try:
             await self.server.meet(self.clock.now() + 2 * CALL_SECONDS, believe=REACHED_SECONDS)
-        except RequestFailedError as failure:
-            return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+        except NotMetError as error:
+            return error.failed
         return None
+
+    @override
+    async def pretend(self, login: Login, deadline: float) -> Outcome:
+        failed = await self.reach(deadline)
+        facts = self.server.facts
+        if failed is None and facts is not None and facts.emails and login.factor == Method("email"):
+            return await self.email.pretend(login, deadline)
+        return failed or Failed(FailureKind.NOT_ENROLLED, asked=False)
 
     @override
     async def begin(self, login: Login, deadline: float) -> Outcome:
@@ -116,9 +124,21 @@ class LoginTc(Provider):
                 return await self.push(login, push, deadline)
             case Method("push"):
                 return await self.push(login, Push(), deadline)
+            case Method("email"):
+                return await self.send_email(login, deadline)
             case Method(word):
                 detail = f"no method {clean(word, 32)!r} at this provider"
                 return Failed(FailureKind.PROTOCOL, asked=False, detail=detail)
+
+    async def send_email(self, login: Login, deadline: float) -> NeedsCode | Failed:
+        """Have a code sent to the person by e-mail."""
+        try:
+            facts = await self.server.meet(deadline)
+        except NotMetError as error:
+            return error.failed
+        if not facts.emails:
+            return Failed(FailureKind.PROTOCOL, asked=False, detail="the server sends no e-mail")
+        return await self.email.begin(login, facts, deadline)
 
     async def push(self, login: Login, push: Push, deadline: float) -> Outcome:
         """Ask the person on a device."""
@@ -127,8 +147,8 @@ class LoginTc(Provider):
             return Failed(FailureKind.PROTOCOL, asked=False, detail="a number is two digits")
         try:
             facts = await self.server.meet(deadline)
-        except RequestFailedError as failure:
-            return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+        except NotMetError as error:
+            return error.failed
         if number and not facts.numbers:
             return Failed(FailureKind.DOWNGRADED, asked=False, detail="the server binds no number to a question")
         join_key = login.join_key if facts.shares else None
@@ -148,17 +168,17 @@ class LoginTc(Provider):
                 return Failed(FailureKind.PROTOCOL, asked=True, detail="create: no number in the answer")
         return Pending(OpenSession(outcome.handle.id, login, facts.native, drawn or number), drawn)
 
-    async def check_code(self, login: Login, code: bytes, deadline: float) -> Approved | Failed:
+    async def check_code(self, login: Login, code: bytes, deadline: float, *, user_id: str = "") -> Approved | Failed:
         """Check a code; nobody is asked."""
         fields = code_fields(code)
         if fields is None:
             return Failed(FailureKind.BAD_CODE, asked=False, detail="a code is 6 to 9 digits")
         try:
             facts = await self.server.meet(deadline)
-        except RequestFailedError as failure:
-            return Failed(failure.kind, asked=False, detail=f"ping: {failure.detail}")
+        except NotMetError as error:
+            return error.failed
         # Never shared: each code counts by itself, and a session that is final at once is joined by nobody.
-        reply = await self.create(self.body(login, facts, None, deadline) | fields, deadline)
+        reply = await self.create(self.body(login, facts, None, deadline, user_id) | fields, deadline)
         if isinstance(reply, Failed):
             return reply
         outcome = read_code_answer(reply, domain_known=facts.domain_known)
@@ -169,18 +189,21 @@ class LoginTc(Provider):
         if isinstance(outcome, Failed):
             return outcome
         session = OpenSession(str(reply.body["id"]), replace(login, join_key=None), facts.native)
-        return await self.claim(session, outcome, deadline)
+        return await self.watch.claim(session, outcome, deadline)
 
-    def body(self, login: Login, facts: ServerFacts, join_key: bytes | None, deadline: float) -> dict[str, Any]:
+    def body(
+        self, login: Login, facts: ServerFacts, join_key: bytes | None, deadline: float, user_id: str = ""
+    ) -> dict[str, Any]:
         """Build what a create sends in the form that the server understands."""
         send_command = facts.native if self.send_command is None else self.send_command
         if not facts.native:
-            return v1_body(login, send_command=send_command)
+            return v1_body(login, send_command=send_command, user_id=user_id)
         timeout = None  # the longest, and equal in every daemon, whenever it joins
         if join_key is None:
             remaining = math.ceil(deadline - self.clock.now()) + OUTLIVES_SECONDS
             timeout = max(1, min(facts.request_timeout, remaining))
-        return native_body(login, send_command=send_command, nonce=sharing.client_nonce(join_key), timeout=timeout)
+        nonce = sharing.client_nonce(join_key)
+        return native_body(login, send_command=send_command, nonce=nonce, timeout=timeout, user_id=user_id)
 
     async def create(self, body: dict[str, Any], deadline: float, *, idempotency_key: str = "") -> Reply | Failed:
         """Send a create; what is no reply is a failure."""
@@ -191,39 +214,59 @@ class LoginTc(Provider):
             )
         except RequestFailedError as failure:
             self.server.stale = True  # perhaps another server answers next time: meet it anew
-            return Failed(failure.kind, asked=failure.sent, detail=f"create: {failure.detail}")
+            return failed_call(failure, "create", asked=failure.sent)
 
     @override
     async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
-        started, heard = self.clock.now(), False
-        while True:
-            asked_at = self.clock.now()
-            hold = self.server.hold_seconds(deadline - asked_at)
-            outcome, pause = await self.look(handle, hold, deadline)
-            if isinstance(outcome, Approved):
-                return await self.claim(handle, outcome, deadline)
-            if outcome is not None and not (isinstance(outcome, Failed) and outcome.kind in RETRIED):
-                return outcome
-            heard = heard or outcome is None
-            if asked_at >= deadline:
-                # A server that said "pending" and then went away has asked a person who did not answer in time.
-                return NO_ANSWER if heard else outcome or NO_ANSWER
-            now = self.clock.now()
-            held = outcome is None and hold > 0 and now - asked_at >= hold / 2
-            if not held:
-                pause = max(pause, polling_pause(now - started))
-                await self.clock.sleep(max(0.0, min(pause, deadline - now)))
+        if isinstance(handle, MailedCode):
+            return Failed(FailureKind.PROTOCOL, asked=True, detail="a code that was sent by e-mail is typed")
+        return await self.watch.wait(handle, deadline)
 
     @override
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
-        if not isinstance(handle, OpenSession):
-            return Failed(FailureKind.PROTOCOL, asked=True, detail="not a session of this provider")
-        outcome = await self.check_code(handle.login, code.encode("utf-8", "surrogatepass"), deadline)
-        # The push is out: an outage now is none that surely asked nobody.
+        if not isinstance(handle, OpenSession | MailedCode):
+            return Failed(FailureKind.PROTOCOL, asked=True, detail="not a question of this provider")
+        if handle.tally.withdrawn:
+            return Failed(FailureKind.CANCELLED, asked=True, detail="the question was withdrawn")
+        if isinstance(handle, MailedCode) and asks_for_another(code):
+            return await self.resend(handle, deadline)
+        if not handle.tally.take_try():
+            return TOO_MANY
+        outcome = await self.check_for(handle, code.encode("utf-8", "surrogatepass"), deadline)
+        if not isinstance(outcome, Failed):
+            return outcome
+        if isinstance(handle, MailedCode) and outcome.kind is FailureKind.BAD_CODE and handle.tally.codes < CODE_TRIES:
+            return self.email.question(handle)
+        # The question is out: an outage now is none that surely asked nobody.
+        return replace(outcome, asked=True)
+
+    async def check_for(self, handle: OpenSession | MailedCode, code: bytes, deadline: float) -> Approved | Failed:
+        """Check a code that was typed for a question; for one that only looks like one, none is right."""
+        if isinstance(handle, OpenSession):
+            return await self.check_code(handle.login, code, deadline)
+        if handle.user_id:
+            return await self.check_code(handle.login, code, deadline, user_id=handle.user_id)
+        nobody = replace(handle.login, user=f"nobody-{secrets.token_hex(8)}")
+        outcome = await self.check_code(nobody, code, deadline)
+        if isinstance(outcome, Failed) and outcome.kind is not FailureKind.NOT_ENROLLED:
+            return outcome
+        return Failed(FailureKind.BAD_CODE, asked=True, detail="nobody was sent a code")
+
+    async def resend(self, handle: MailedCode, deadline: float) -> NeedsCode | Failed:
+        """Have one more code sent."""
+        try:
+            facts = await self.server.meet(deadline)
+        except NotMetError as error:
+            return replace(error.failed, asked=True)
+        outcome = await self.email.resend(handle, facts, deadline)
         return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome
 
     @override
     async def cancel(self, handle: Handle) -> None:
+        if isinstance(handle, OpenSession | MailedCode):
+            handle.tally.withdrawn = True
+        if isinstance(handle, MailedCode):
+            return  # LoginTC has no call that takes a code back: it ends by itself
         try:
             reply = await self.server.call("DELETE", self.server.session(handle), self.clock.now() + WITHDRAW_SECONDS)
             error = "" if reply.status < 300 or reply.status in GONE else f"HTTP {reply.status}"
@@ -239,44 +282,3 @@ class LoginTc(Provider):
             self.looking.cancel()
             await asyncio.wait([self.looking])
         await self.server.transport.close()
-
-    async def look(self, handle: Handle, hold: int, deadline: float) -> tuple[Approved | Denied | Failed | None, float]:
-        """Ask once for the state; return it (None: pending) and how many seconds the server wants to be left alone."""
-        path = self.server.session(handle) + (f"?wait={hold}" if hold else "")
-        # Past the deadline this is the last look: the caller bounds it.
-        until = max(deadline, self.clock.now() + 1.0)
-        try:
-            reply = await self.server.call("GET", path, until, limit=hold + CALL_SECONDS)
-        except RequestFailedError as failure:
-            # An unreadable reply may be a proxy's hiccup: it is retried like an outage.
-            kind = FailureKind.UNAVAILABLE if failure.kind is FailureKind.PROTOCOL else failure.kind
-            return Failed(kind, asked=True, detail=f"wait: {failure.detail}"), 0.0
-        if reply.status not in (200, 201, 202):
-            return failure_of_poll(reply), reply.retry_after or 0.0
-        return read_state(reply.body, handle.id), 0.0
-
-    async def claim(self, handle: Handle, approved: Approved, deadline: float) -> Approved | Failed:
-        """Claim an approval at our own authority, so that it is used at most once; elsewhere it stands as it is."""
-        if not isinstance(handle, OpenSession) or not handle.native:
-            return approved
-        path = f"{self.server.session(handle)}/consume"
-        body = {"consumer": sharing.consumer(handle.login.join_key, handle.id)}
-        while True:
-            until = max(deadline, self.clock.now() + 1.0)
-            try:
-                reply = await self.server.call("POST", path, until, body=body)
-                if reply.status == 200 and handle.number and proved_number(reply.body) != handle.number:
-                    return Failed(FailureKind.DOWNGRADED, asked=True, detail="approved without the number")
-                if reply.status == 200:
-                    return approved
-                failure = Failed(failure_of_status(reply.status), asked=True, detail=f"consume: HTTP {reply.status}")
-            except RequestFailedError as error:
-                failure = Failed(error.kind, asked=True, detail=f"consume: {error.detail}")
-            if failure.kind not in RETRIED or self.clock.now() >= deadline:
-                return failure
-            await self.clock.sleep(0.2)
-
-
-def polling_pause(elapsed: float) -> float:
-    """Return the seconds between two plain questions: 1, after half a minute 2, spread so that daemons fall apart."""
-    return (1.0 if elapsed < 30 else 2.0) * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, hides nothing

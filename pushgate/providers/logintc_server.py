@@ -11,7 +11,9 @@ import structlog
 from pushgate.clock import Clock
 from pushgate.http import Reply, RequestFailedError
 from pushgate.outcome import Handle
-from pushgate.providers.logintc_wire import NATIVE_TYPE, V1_TYPE, failure_of_status
+from pushgate.providers.logintc_failures import NotMetError, failed_call, failed_reply
+from pushgate.providers.logintc_wire import NATIVE_TYPE, V1_TYPE
+from pushgate.text import clean
 
 log = structlog.get_logger()
 
@@ -41,6 +43,9 @@ class ServerFacts:
     features: frozenset[str]
     domain_known: bool
     request_timeout: int
+    """After how many seconds the server ends a session by itself."""
+    domain_name: str = ""
+    domain_type: str = ""
 
     @property
     def native(self) -> bool:
@@ -53,6 +58,11 @@ class ServerFacts:
         return self.native and "number" in self.features
 
     @property
+    def emails(self) -> bool:
+        """Whether codes can be sent by e-mail: LoginTC's cloud does, our own authority would say so."""
+        return not self.native or "email" in self.features
+
+    @property
     def shares(self) -> bool:
         """Whether two daemons that create the same session get one."""
         return self.native and "idempotency" in self.features
@@ -61,13 +71,17 @@ class ServerFacts:
 class LoginTcServer:
     """One server and one domain of it."""
 
-    def __init__(self, transport: Transport, domain_id: str, clock: Clock) -> None:
-        self.transport, self.clock = transport, clock
+    def __init__(self, transport: Transport, domain_id: str, clock: Clock, name: str = "logintc") -> None:
+        self.transport, self.clock, self.name = transport, clock, name
         self.domain = f"/api/domains/{quote(domain_id, safe='')}"
         self.facts: ServerFacts | None = None
         # Kept beside the facts: other logins are still waiting for the server that they describe.
         self.stale = False
         self.met_at = 0.0
+        self.login_timeout = 0.0
+        """How long a person has to answer, where the configuration has said so."""
+        self.too_short: int | None = None
+        """The server's time-out that an administrator has been told of."""
 
     async def meet(self, deadline: float, believe: float = FRESH_SECONDS) -> ServerFacts:
         """Return what the server can do; asks it at the first time, after something went wrong, and once a minute.
@@ -77,42 +91,75 @@ class LoginTcServer:
             believe: How many seconds what it said counts.
 
         Raises:
-            RequestFailedError: if it cannot be reached or refuses our key.
+            NotMetError: if it cannot be reached or refuses our key.
         """
         now = self.clock.now()
         if self.facts is None or self.stale or now - self.met_at >= believe:
             known = self.facts
             self.facts = await self.ask_facts(deadline)
             self.stale, self.met_at = not self.facts.domain_known, now
-            timeout = self.facts.request_timeout
-            if self.facts != known and timeout < deadline - now:
-                log.warning("session_ends_early", request_timeout=timeout, hint="lower login.timeout")
+            self.tell_domain(known, self.facts)
+        self.tell_early_end(self.facts.request_timeout, max(self.login_timeout, deadline - now))
         return self.facts
+
+    def tell_domain(self, known: ServerFacts | None, facts: ServerFacts) -> None:
+        """Log which domain we are in, once."""
+        domain = (facts.domain_name, facts.domain_type)
+        if facts.domain_known and (known is None or domain != (known.domain_name, known.domain_type)):
+            log.info(
+                "domain_found",
+                provider=self.name,
+                domain=facts.domain_name,
+                type=facts.domain_type,
+                request_timeout=facts.request_timeout,
+            )
+
+    def tell_early_end(self, request_timeout: int, wanted: float) -> None:
+        """Warn once if the server ends a session before the person's time is over."""
+        if request_timeout < wanted and request_timeout != self.too_short:
+            self.too_short = request_timeout
+            log.warning(
+                "session_ends_early", provider=self.name, request_timeout=request_timeout, hint="lower login.timeout"
+            )
 
     async def ask_facts(self, deadline: float) -> ServerFacts:
         """Ask what the server can do and whether it knows our domain.
 
         Raises:
-            RequestFailedError: if it cannot be reached or refuses our key.
+            NotMetError: if it cannot be reached or refuses our key.
         """
-        ping = await self.call("GET", "/api/ping", deadline, accept=V1_TYPE)
-        if ping.status != 200:
-            raise RequestFailedError(failure_of_status(ping.status), sent=True, detail=f"HTTP {ping.status}")
-        features = ping.body.get("features") if isinstance(ping.body, dict) else None
-        domain = await self.call("GET", self.domain, deadline, accept=V1_TYPE)
+        try:
+            ping = await self.call("GET", "/api/ping", deadline, accept=V1_TYPE)
+            if ping.status != 200:
+                raise NotMetError(failed_reply(ping, "ping", asked=False))
+            domain = await self.call("GET", self.domain, deadline, accept=V1_TYPE)
+        except RequestFailedError as failure:
+            raise NotMetError(failed_call(failure, "ping", asked=False)) from None
         if domain.status == 429 or domain.status >= 500:
             # No word about the domain. Taken as "unknown", it would tell strangers who is enrolled: by a faster reject.
-            raise RequestFailedError(
-                failure_of_status(domain.status), sent=True, detail=f"domain: HTTP {domain.status}"
-            )
+            raise NotMetError(failed_reply(domain, "domain", asked=False))
+        return self.read_facts(ping, domain)
+
+    def read_facts(self, ping: Reply, domain: Reply) -> ServerFacts:
+        """Read what the server said of itself and of our domain."""
+        features = ping.body.get("features") if isinstance(ping.body, dict) else None
         known = domain.status == 200 and isinstance(domain.body, dict)
+        about: dict[str, Any] = domain.body if known else {}
         if not known:
-            log.error("domain_unknown", status=domain.status, hint="check domain_id in the configuration")
-        timeout = domain.body.get("requestTimeout") if known else None
+            log.error(
+                "domain_unknown",
+                provider=self.name,
+                status=domain.status,
+                hint="check domain_id in the configuration",
+            )
+        timeout = about.get("requestTimeout")
+        name, kind = (clean(str(about.get(key) or ""), 64) for key in ("name", "type"))
         return ServerFacts(
             features=frozenset(str(feature) for feature in features) if isinstance(features, list) else frozenset(),
             domain_known=known,
             request_timeout=timeout if isinstance(timeout, int) and timeout > 0 else 90,
+            domain_name=name,
+            domain_type=kind,
         )
 
     async def call(

@@ -8,13 +8,16 @@ from typing import Any
 from pushgate.http import Reply
 from pushgate.login import Login, OriginSource, Push
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, Pending
+from pushgate.providers.logintc_failures import NO_TOKEN, error_code, failed_reply, failure_of_create
 from pushgate.text import clean
 
 V1_TYPE = "application/vnd.logintc.v1+json"
 NATIVE_TYPE = "application/vnd.pushgate.v1+json"
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-NO_TOKEN = "api.error.notfound.token"  # noqa: S105 - LoginTC's word for "nothing enrolled"
+CREATED = (200, 201, 202)
+SENT = (200, 201, 202, 204)
+"""LoginTC's documents do not say with what an e-mail is answered."""
 
 SHOW_NUMBER = "show"
 NUMBER = re.compile(r"[0-9]{2}", re.ASCII)
@@ -24,15 +27,21 @@ BLANKS = re.compile(r"[\s\u2010-\u2015-]")
 VALUE_LIMIT = 512
 
 
-def v1_body(login: Login, *, send_command: bool) -> dict[str, Any]:
-    """Build the body of ``POST /domains/{d}/sessions``; the order of the attributes is the order on the phone."""
-    body: dict[str, Any] = {"user": {"username": login.user}, "attributes": attributes(login, send_command)}
+def v1_body(login: Login, *, send_command: bool, user_id: str = "") -> dict[str, Any]:
+    """Build the body of ``POST /domains/{d}/sessions``; the order of the attributes is the order on the phone.
+
+    With ``user_id`` the person is named by that, as LoginTC knows the one whom it has sent an e-mail.
+    """
+    user = {"id": user_id} if user_id else {"username": login.user}
+    body: dict[str, Any] = {"user": user, "attributes": attributes(login, send_command)}
     if login.origin.address is not None:
         body["ipAddress"] = login.origin.address
     return body
 
 
-def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int | None) -> dict[str, Any]:
+def native_body(
+    login: Login, *, send_command: bool, nonce: str, timeout: int | None, user_id: str = ""
+) -> dict[str, Any]:
     """Build the same body with what only our own authority understands.
 
     That is context, nonce and time to live in seconds; None is the longest that the authority allows.
@@ -46,7 +55,7 @@ def native_body(login: Login, *, send_command: bool, nonce: str, timeout: int | 
         "origin_kind": login.origin.source.value,
     }
     return {
-        **v1_body(login, send_command=send_command),
+        **v1_body(login, send_command=send_command, user_id=user_id),
         "context": context,
         "client_nonce": nonce,
         **({} if timeout is None else {"timeout": timeout}),
@@ -110,19 +119,20 @@ def describe_origin(login: Login) -> str:
 
 def read_created(reply: Reply, *, domain_known: bool) -> Approved | Denied | Pending | Failed:
     """Read the reply to a create."""
-    if reply.status not in (200, 201, 202):
+    if reply.status not in CREATED:
         return failure_of_create(reply, domain_known=domain_known)
     body = reply.body
     session_id = body.get("id") if isinstance(body, dict) else None
     if not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
-        return Failed(FailureKind.PROTOCOL, asked=True, detail="create: no usable session id")
+        detail = "create: no usable session id"
+        return Failed(FailureKind.PROTOCOL, asked=True, detail=detail, status=reply.status)
     return read_state(body, session_id) or Pending(Handle(session_id))
 
 
 def read_code_answer(reply: Reply, *, domain_known: bool) -> Approved | Pending | Failed:
     """Read the reply to a create that had a code."""
     outcome = read_created(reply, domain_known=domain_known)
-    wrong = Failed(FailureKind.BAD_CODE, asked=False, detail=f"create: HTTP {reply.status}")
+    wrong = failed_reply(reply, "create", asked=False, kind=FailureKind.BAD_CODE, hint="the code is not right")
     match outcome:
         case Approved():
             return Approved(device="code")
@@ -166,38 +176,17 @@ def device_of(body: Mapping[str, Any]) -> str:
     return clean(str(proof.get("device_id", "")), 64) if isinstance(proof, dict) else ""
 
 
-def failure_of_create(reply: Reply, *, domain_known: bool) -> Failed:
-    """Name the failure of a create by its status (docs/logintc.md)."""
-    status = reply.status
-    if status == 503:
-        return Failed(FailureKind.UNAVAILABLE, asked=False, detail="create: HTTP 503")
-    if status >= 500:
-        return Failed(FailureKind.UNAVAILABLE, asked=True, detail=f"create: HTTP {status}")
-    if status == 404:
-        kind = FailureKind.NOT_ENROLLED if domain_known or error_code(reply) == NO_TOKEN else FailureKind.CONFIG
-    else:
-        kind = failure_of_status(status)
-    return Failed(kind, asked=False, detail=f"create: HTTP {status}")
+def read_user_id(body: Any, username: str) -> str:
+    """Return the id of the user of exactly that name; empty if the reply is about nobody, another one, or several.
+
+    ``GET /users?username=X`` answers with one object; without the query the same path answers with an array.
+    """
+    if not isinstance(body, dict) or body.get("username") != username:
+        return ""
+    user_id = body.get("id")
+    return user_id if isinstance(user_id, str) and SESSION_ID.fullmatch(user_id) else ""
 
 
-def failure_of_poll(reply: Reply) -> Failed:
-    """Name the failure of a question about a session that exists."""
-    gone = reply.status in (404, 410)
-    kind = FailureKind.EXPIRED if gone else failure_of_status(reply.status)
-    return Failed(kind, asked=True, detail=f"session: HTTP {reply.status}")
-
-
-def failure_of_status(status: int) -> FailureKind:
-    """Name the kind of a status that no call gives a meaning of its own."""
-    if status in (401, 403, 407):
-        return FailureKind.CONFIG
-    if status == 429:
-        return FailureKind.RATE_LIMITED
-    return FailureKind.UNAVAILABLE if status >= 500 else FailureKind.PROTOCOL
-
-
-def error_code(reply: Reply) -> str:
-    """Return the first error code of an error body, or an empty string whatever the body looks like."""
-    errors = reply.body.get("errors") if isinstance(reply.body, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return str(first.get("code", "")) if isinstance(first, dict) else ""
+def asks_for_another(typed: str) -> bool:
+    """Whether what was typed is the word for one more e-mail."""
+    return unicodedata.normalize("NFKC", typed).strip().casefold() == "resend"

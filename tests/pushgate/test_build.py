@@ -1,5 +1,6 @@
 """Settings become running parts."""
 
+import asyncio
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -39,6 +40,24 @@ async def test_an_authority_alone_needs_no_provider(private_folder: Path) -> Non
         parts = await start(path, stack)
         assert parts.authority is not None
         assert parts.radius is None
+
+
+async def test_a_provider_that_hangs_does_not_hold_up_the_start(private_folder: Path) -> None:
+    """A gate whose provider takes connections and answers nothing serves at once, and stops at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(5)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        path = write_config(private_folder, PROVIDER, RADIUS, AUDIT, url=url)
+        clock = SystemClock()
+        async with asyncio.timeout(10), AsyncExitStack() as stack:
+            parts = await start(path, stack)
+            assert parts.radius is not None
+            connection, _ = await asyncio.to_thread(silent.accept)
+            asked = await asyncio.to_thread(connection.recv, 64)
+            assert asked.startswith(b"GET /api/ping ")
+            stopped = clock.now()
+        assert clock.now() - stopped < 2
+        connection.close()
 
 
 async def test_everything_stops_when_a_part_cannot_start(private_folder: Path) -> None:

@@ -26,7 +26,7 @@ def named(name: str, section: str) -> str:
     return f"providers:\n  {name}:" + section.removeprefix("provider:").replace("\n  ", "\n    ")
 
 
-def write_config(folder: Path, *parts: str, url: str = "https://cloud.logintc.com", **files: str) -> Path:
+def write_config(folder: Path, *parts: str, url: str = "http://127.0.0.1:1", **files: str) -> Path:
     """Write a configuration of these parts, and the files that they name; returns its path."""
     for name, content in ({"api_key": "k" * 64, "domain_id": "d" * 40, "radius_secret": "r" * 32} | files).items():
         write_private(folder / name.replace("_", ".", 1), content.encode())

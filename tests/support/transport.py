@@ -9,6 +9,7 @@ from pushgate.http import Reply, RequestFailedError
 from pushgate.outcome import FailureKind
 
 SESSION = "a" * 40
+USER = "8c184f495a5b7b6e9ed732f2ce3c67e310806f38"
 CLOUD: list[str] = []
 OWN = ["wait", "idempotency", "number", "consume", "proof"]
 
@@ -24,6 +25,8 @@ class ScriptedTransport:
     consume: list[Any] = field(default_factory=lambda: [Reply(200, {})])
     ping: list[Any] = field(default_factory=list)
     domain: Any = field(default_factory=lambda: Reply(200, {"requestTimeout": 90}))
+    user: list[Any] = field(default_factory=lambda: [Reply(200, {"id": USER, "username": "alice"})])
+    mail: list[Any] = field(default_factory=lambda: [Reply(200, None)])
     withdraw: Reply = field(default_factory=lambda: Reply(200, None))
     ledger: list[tuple[float, str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -42,6 +45,10 @@ class ScriptedTransport:
             answer = take(self.ping) if self.ping else Reply(200, {"status": "OK", "features": self.features})
         elif path.endswith("/consume"):
             answer = take(self.consume)
+        elif path.startswith("/api/users?username="):
+            answer = take(self.user)
+        elif path.endswith("/otp"):
+            answer = take(self.mail)
         elif method == "POST":
             self.keys.append((headers or {}).get("Idempotency-Key", ""))
             answer = take(self.create)

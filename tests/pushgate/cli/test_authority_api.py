@@ -62,15 +62,13 @@ async def failure(answer: web.Response) -> PushgateError:
 async def test_a_refusal_is_shown_in_the_servers_words_cleaned() -> None:
     """An administrator reads the server's reason without its escapes."""
     body = {"errors": [{"code": "x", "message": "no\x1b[2J"}]}
-    assert (await failure(web.json_response(body, status=401))).message == (
-        "the authority refused: HTTP 401 no\\x1b[2J"
-    )
+    assert (await failure(web.json_response(body, status=401))).message == ("the provider refused: HTTP 401 no\\x1b[2J")
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", '{"errors":[]}', '{"errors":["x"]}'])
 async def test_a_broken_error_body_is_judged_by_its_status(text: str) -> None:
     """A server whose error page is no JSON gives a clear error all the same."""
-    assert (await failure(web.Response(status=500, text=text))).message == "the authority refused: HTTP 500"
+    assert (await failure(web.Response(status=500, text=text))).message == "the provider refused: HTTP 500"
 
 
 async def test_a_redirect_does_not_carry_the_key_away() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pushgate.cli import login as module
 from pushgate.cli.login import choose_provider, login, read_field, with_sudo
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.settings import load_settings
@@ -202,7 +201,7 @@ async def test_somebody_who_is_not_enrolled_is_told_at_once(private_folder: Path
         result = await piped(config_for(authority, private_folder), "mallory")
     assert result.returncode == 1
     assert "not approved: not_enrolled" in result.stdout
-    assert "enrol the person" in result.stdout
+    assert "pushgate user add" in result.stdout
 
 
 async def test_a_password_needs_a_provider_that_checks_it(private_folder: Path) -> None:
@@ -233,8 +232,8 @@ async def test_a_password_comes_from_a_terminal_only(private_folder: Path) -> No
 def test_a_field_is_written_as_a_person_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """A password and the choice of a factor become what the core reads; the last separator is always ours."""
     typed = {"Password": "a,b", "Code": "123 456"}
-    monkeypatch.setattr(module.click, "prompt", lambda text, **_: typed[text])
-    monkeypatch.setattr(module.sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
+    monkeypatch.setattr("click.prompt", lambda text, **_: typed[text])
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda _: True})())
     assert read_field("sms", False).value == b"sms"
     assert read_field("push", True).value == b"a,b,push"
     assert read_field("code", False).value == b"123456"

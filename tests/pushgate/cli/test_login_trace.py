@@ -20,12 +20,12 @@ SECRET = Secret(b"wonderland")
 class Checker(ScriptedProvider):
     """Checks passwords as well."""
 
-    answer: Checked = PasswordRight(handle=Handle("hidden"))
+    checked: Checked = PasswordRight(handle=Handle("hidden"))
 
     async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
         """Answer as told."""
         self.calls.append(f"check {password.value.decode()}")
-        return self.answer
+        return self.checked
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
@@ -54,7 +54,7 @@ async def test_every_call_is_handed_on_and_shown(watched: Watched, capsys: pytes
     provider, inner, until = watched.provider, watched.inner, watched.clock.now() + 60
     inner.can, inner.code_answers = frozenset({"code"}), [Failed(FailureKind.BAD_CODE, asked=True)]
     assert await provider.features(make_login(), until) == {"code"}
-    assert await provider.check_password(make_login(), SECRET, until) is inner.answer
+    assert await provider.check_password(make_login(), SECRET, until) is inner.checked
     pending = await provider.begin(make_login(), until)
     assert isinstance(pending, Pending)
     assert await provider.submit(pending.handle, "123456", until) == Failed(FailureKind.BAD_CODE, asked=True)
@@ -106,7 +106,7 @@ async def test_the_last_failure_says_what_to_do(watched: Watched, failure: Faile
 
 async def test_a_password_check_that_failed_says_what_to_do(watched: Watched) -> None:
     """An administrator whose provider cannot check passwords now learns why."""
-    watched.inner.answer = Failed(FailureKind.LOCKED, asked=False, hint="unlock alice")
+    watched.inner.checked = Failed(FailureKind.LOCKED, asked=False, hint="unlock alice")
     await watched.provider.check_password(make_login(), SECRET, 2000)
     assert watched.provider.hint() == "unlock alice"
 

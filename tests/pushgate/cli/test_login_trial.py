@@ -50,7 +50,7 @@ class Stage:
         self.typed.write_text("")
         self.descriptor = os.open(self.typed, os.O_RDONLY)
         monkeypatch.setattr(login_trial, "build_provider", lambda *_: self.provider)
-        monkeypatch.setattr(login_trial.sys, "stdin", self)
+        monkeypatch.setattr("sys.stdin", self)
 
     def fileno(self) -> int:
         """Be standard input."""

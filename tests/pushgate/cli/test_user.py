@@ -141,3 +141,17 @@ async def test_an_impossible_name_is_refused_in_words(private_folder: Path, name
         result = await run(authority, private_folder, "add", name)
         assert isinstance(result.exception, PushgateError)
         assert "refused" in result.exception.message
+
+
+async def test_a_code_that_waits_is_shown_again(private_folder: Path) -> None:
+    """An administrator sees the code that waits, and an active device, without making another code."""
+    async with running_authority(private_folder) as authority:
+        made = json.loads((await run(authority, private_folder, "add", "alice", "--json")).output)["code"]
+        assert (await run(authority, private_folder, "code", "alice", "--show")).output == (
+            f"alice: activation code {made} waits\n"
+        )
+        await authority.enrol_code(made)
+        shown = await run(authority, private_folder, "code", "alice", "--show", "--json")
+        assert json.loads(shown.output) == {"username": "alice", "state": "active", "code": None}
+        await run(authority, private_folder, "revoke", "alice", "--yes")
+        assert "no token" in (await run(authority, private_folder, "code", "alice", "--show")).output

@@ -417,3 +417,16 @@ async def test_closing_closes_every_rung() -> None:
     bench = Bench()
     await bench.ladder.close()
     assert [rung.calls for rung in (bench.first, bench.second, bench.third)] == [["close"]] * 3
+
+
+async def test_each_rung_looks_around_at_the_start() -> None:
+    """An administrator hears at the start of what is wrong at every provider, not only at the first."""
+    bench, looked = Bench(), []
+
+    async def look_around(login_timeout: float) -> None:
+        looked.append(login_timeout)
+
+    for rung in (bench.first, bench.second, bench.third):
+        rung.look_around = look_around  # type: ignore[method-assign]
+    await bench.ladder.look_around(45)
+    assert looked == [45, 45, 45]

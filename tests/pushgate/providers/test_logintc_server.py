@@ -26,7 +26,8 @@ async def test_a_session_that_ends_before_our_deadline_is_warned_about() -> None
     """An administrator whose login time-out exceeds the domain's hears of it."""
     with structlog.testing.capture_logs() as logs:
         await Bench(domain=Reply(200, {"requestTimeout": 45})).begin()
-    assert [(entry["event"], entry["request_timeout"]) for entry in logs] == [("session_ends_early", 45)]
+    [warning] = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert (warning["event"], warning["request_timeout"]) == ("session_ends_early", 45)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,7 @@ def test_what_needs_the_native_form_is_off_without_it(features: set[str], facts:
     """A server without claims is spoken to in LoginTC's form, which knows neither numbers nor shared sessions."""
     server = ServerFacts(frozenset(features), domain_known=True, request_timeout=90)
     assert (server.native, server.numbers, server.shares) == facts
+    assert server.emails is not server.native
 
 
 async def test_a_server_that_was_exchanged_is_noticed() -> None:
@@ -84,7 +86,7 @@ async def test_a_server_that_was_exchanged_is_noticed() -> None:
         (["consume"], 0, {"code"}),
         (["consume", "number"], 59, {"code"}),
         (["consume", "number"], 1, {"code", "number"}),
-        ([], 60, {"code"}),
+        ([], 60, {"code", "email"}),
     ):
         bench.server.features = features
         await bench.clock.advance(seconds)
@@ -99,7 +101,46 @@ async def test_a_short_session_is_warned_about_once() -> None:
         for _ in range(3):
             await bench.begin()
             await bench.clock.advance(60)
-    assert [entry["event"] for entry in logs] == ["session_ends_early"]
+    assert [entry["event"] for entry in logs] == ["domain_found", "session_ends_early"]
+
+
+async def test_the_start_tells_the_domain_and_its_short_sessions() -> None:
+    """An administrator reads at the start in which domain the gate is, and that its sessions end too early, once."""
+    bench = Bench(domain=Reply(200, {"name": "Staff\x1b[2J", "type": "RADIUS", "requestTimeout": 45}))
+    with structlog.testing.capture_logs() as logs:
+        await bench.provider.look_around(60)
+        await bench.clock.advance(120)
+        await bench.begin()
+    assert [(entry["event"], entry["provider"]) for entry in logs] == [
+        ("domain_found", "logintc"),
+        ("session_ends_early", "logintc"),
+    ]
+    assert (logs[0]["domain"], logs[0]["type"]) == ("Staff\\x1b[2J", "RADIUS")
+
+
+async def test_a_server_that_is_away_at_the_start_is_warned_about_at_its_return() -> None:
+    """An administrator whose network comes after the gate hears of the outage, and of the short sessions later."""
+    bench = Bench(ping=[outage(sent=False)], domain=Reply(200, {"requestTimeout": 45}))
+    with structlog.testing.capture_logs() as logs:
+        await bench.provider.look_around(60)
+        bench.server.ping = []
+        assert await bench.provider.reach(bench.clock.now() + 5) is None
+    assert [entry["event"] for entry in logs] == ["provider_not_met", "domain_found", "session_ends_early"]
+    assert (logs[0]["problem"], logs[0]["hint"]) == ("ping: scripted", "check url, name look-up and the network")
+
+
+async def test_a_look_at_a_server_that_never_answers_ends() -> None:
+    """A provider whose server hangs at the start is given up within ten seconds."""
+    bench = Bench()
+
+    async def request(method: str, path: str, **_: Any) -> Reply:
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    bench.server.request = request  # type: ignore[method-assign]
+    looking = asyncio.create_task(bench.provider.look_around(60))
+    await bench.clock.advance(10)
+    assert looking.done()
+    await bench.provider.close()
 
 
 @pytest.mark.parametrize(

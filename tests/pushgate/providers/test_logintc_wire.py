@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from pushgate.http import Reply
 from pushgate.login import Origin, OriginSource, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind
 from pushgate.providers.logintc_wire import (
+    asks_for_another,
     code_fields,
-    error_code,
     native_body,
     number_field,
     proved_number,
@@ -50,14 +49,6 @@ def test_context_keeps_within_the_authoritys_limits() -> None:
         "origin_kind": 3,
     }
     assert all(len(attribute["value"]) <= 512 for attribute in body["attributes"])
-
-
-@pytest.mark.parametrize(
-    "body", [None, [], {}, {"errors": None}, {"errors": []}, {"errors": ["x"]}, {"errors": [{}]}, "x", 1]
-)
-def test_an_error_body_of_any_shape_has_no_code(body: Any) -> None:
-    """A server whose error body is broken is judged by its status alone."""
-    assert error_code(Reply(400, body)) == ""
 
 
 @pytest.mark.parametrize("proof", [None, [], "x", {"device_id": 5}, {}])
@@ -101,6 +92,15 @@ def test_a_nested_state_is_no_state() -> None:
 def test_a_typed_code_is_read_as_people_write_it(typed: str, fields: dict[str, str] | None) -> None:
     """A person may group digits; what is not six to nine digits then is no code, and is not sent."""
     assert code_fields(typed.encode()) == fields
+
+
+@pytest.mark.parametrize(
+    ("typed", "asks"),
+    [("resend", True), (" Resend\n", True), ("\uff32ESEND", True), ("re-send", False), ("123456", False), ("", False)],
+)
+def test_the_word_for_another_mail_is_read_as_people_write_it(typed: str, asks: bool) -> None:
+    """A person may write the word in any case and width; nothing else sends a mail."""
+    assert asks_for_another(typed) is asks
 
 
 def test_bytes_that_are_no_text_are_no_code() -> None:
