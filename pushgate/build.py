@@ -16,13 +16,12 @@ from pushgate.audit import JsonLinesAudit
 from pushgate.authenticator import Authenticator, Guards
 from pushgate.build_ladder import build_ladder, check_offline
 from pushgate.build_pam import pam_services
-from pushgate.build_provider import provider_credentials
+from pushgate.build_provider import class_of, provider_faults
 from pushgate.build_rules import Rules, build_rules
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import read_secret
 from pushgate.providers.ladder import LadderProvider
-from pushgate.providers.logintc import LoginTc
 from pushgate.sections.authority import AuthoritySettings
 from pushgate.sections.pam import PamSettings
 from pushgate.sections.radius import RadiusSettings
@@ -207,7 +206,7 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
     """
     problems: list[PushgateError] = []
     try:
-        build_rules(settings, clock, LoginTc)
+        build_rules(settings, clock, class_of(settings.provider) if settings.provider else None)
     except ConfigurationError as error:
         problems.extend(error.problems)
     try:
@@ -216,13 +215,9 @@ def check_files(settings: Settings, clock: Clock) -> list[PushgateError]:
             LearnedSigners(settings.radius.state_folder)
     except ConfigurationError as error:
         problems.extend(error.problems)
-    for provider in filter(None, (settings.provider, settings.second_provider)):
-        made_later = settings.authority is not None and not provider.api_key_file.exists()
-        try:
-            if not made_later:
-                provider_credentials(provider)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
+    for provider in (settings.provider, settings.second_provider):
+        if provider is not None:
+            problems.extend(provider_faults(provider, made_later=settings.authority is not None))
     try:
         if settings.offline is not None:
             check_offline(settings.offline.file)

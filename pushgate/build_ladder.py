@@ -14,7 +14,7 @@ from pushgate.offline.spelling import Kind
 from pushgate.providers.base import Provider
 from pushgate.providers.ladder import LadderProvider
 from pushgate.providers.offline import OfflineProvider
-from pushgate.sections.provider import LoginTcSettings
+from pushgate.sections.provider import ProviderSettings
 from pushgate.settings import Settings
 from pushgate.threads import Threads
 
@@ -23,7 +23,7 @@ THREADS = 2
 """Checks of offline codes at the same time: each takes 16 MiB and a processor for some 50 ms."""
 
 
-def build_ladder(settings: Settings, first: LoginTcSettings, clock: Clock, stack: AsyncExitStack) -> LadderProvider:
+def build_ladder(settings: Settings, first: ProviderSettings, clock: Clock, stack: AsyncExitStack) -> LadderProvider:
     """Build who is asked, and every rung that the configuration has a section for; the stack closes them.
 
     Raises:

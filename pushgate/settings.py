@@ -15,7 +15,7 @@ from pushgate.sections.common import Section
 from pushgate.sections.daemon import AuditSettings, ControlSettings, LoginSettings, LogSettings
 from pushgate.sections.offline import OfflineSettings
 from pushgate.sections.pam import PamSettings
-from pushgate.sections.provider import LoginTcSettings
+from pushgate.sections.provider import ProviderSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.sections.texts import TextSettings
 from pushgate.yamlfile import KeyPath, load_with_lines
@@ -25,8 +25,8 @@ class Settings(Section):
     """All of it. A part that is not named does not run."""
 
     login: LoginSettings = LoginSettings()
-    provider: LoginTcSettings | None = None
-    second_provider: LoginTcSettings | None = None
+    provider: ProviderSettings | None = None
+    second_provider: ProviderSettings | None = None
     offline: OfflineSettings | None = None
     radius: RadiusSettings | None = None
     pam: PamSettings | None = None

@@ -116,11 +116,14 @@ def authority(config: Path) -> Iterator["AuthorityApi"]:
     """Connect to the authority that the configuration's provider names."""
     from pushgate.build_provider import provider_credentials
     from pushgate.cli.authority_api import AuthorityApi
+    from pushgate.sections.provider import LoginTcSettings
     from pushgate.settings import load_settings
 
     provider = load_settings(config).provider
     if provider is None:
         raise PushgateError(f"{config}: provider is missing", "name the authority's url and api_key_file there")
+    if not isinstance(provider, LoginTcSettings):
+        raise PushgateError(f"{config}: {provider.type} is no authority", "manage its people in its own console")
     key, domain = provider_credentials(provider)
     api = AuthorityApi(provider.url, key, domain, provider.ca_file)
     try:
