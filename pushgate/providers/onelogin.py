@@ -1,0 +1,186 @@
+"""The provider ``onelogin``: asks people through OneLogin, with the password (v1) or without one (v2).
+
+A login whose password OneLogin itself has checked goes on by v1, with what that check brought; any other is asked by
+v2. OneLogin has no call that takes a question back: one that we have given up stays on the telephone until it runs
+out, and what is answered there opens nothing.
+"""
+
+from dataclasses import replace
+
+from typing_extensions import override
+
+from pushgate.clock import Clock
+from pushgate.firstfactor.base import Checked, PasswordWrong
+from pushgate.limiter import Limiter
+from pushgate.login import Code, Login, Method, Push, Secret
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
+from pushgate.providers.base import Provider
+from pushgate.providers.onelogin_devices import SENT, Device, Kind, choose, is_known_word
+from pushgate.providers.onelogin_polling import PROMPTS, Life, prompt_for
+from pushgate.providers.onelogin_server import SPENT, OneLoginServer
+from pushgate.providers.onelogin_v1 import NO_MFA_FACTOR, CheckedPassword, FactorQuestion, PasswordLogin
+from pushgate.providers.onelogin_v2 import Verification, Verifications
+from pushgate.text import clean, is_clean_name
+
+SENDS, SENDS_WITHIN = 5, 15 * 60.0
+"""SMS, mails and telephone calls of one person."""
+WORDS_OF_KIND = {
+    Kind.PUSH: ("code",),
+    Kind.CODE: ("code",),
+    Kind.SMS: ("sms",),
+    Kind.EMAIL: ("email",),
+    Kind.LINK: ("email",),
+    Kind.CALL: ("voice", "phone"),
+    Kind.UNSUPPORTED: (),
+}
+EVERYTHING = frozenset(word for words in WORDS_OF_KIND.values() for word in words)
+FOREIGN = Failed(FailureKind.PROTOCOL, asked=True, detail="not a question of this provider")
+NO_DEVICE = Failed(FailureKind.NOT_ENROLLED, asked=False, detail="the person has no such device")
+TOO_MANY_SENT = Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many codes and calls sent to this person")
+
+
+class OneLogin(Provider):
+    """Asks the person, checks a password, or checks a code, through OneLogin."""
+
+    def __init__(
+        self,
+        server: OneLoginServer,
+        passwords: PasswordLogin,
+        verifications: Verifications,
+        clock: Clock,
+        *,
+        name: str = "onelogin",
+    ) -> None:
+        self.name = name
+        self.server, self.passwords, self.verifications = server, passwords, verifications
+        self.sends = Limiter(clock, SENDS, SENDS_WITHIN)
+
+    @override
+    async def features(self, login: Login, deadline: float) -> frozenset[str]:
+        checked = self.checked(login)
+        if checked is None:
+            return EVERYTHING  # whoever it is: asking OneLogin would cost two calls of the hour for each login
+        return frozenset(word for device in checked.devices for word in WORDS_OF_KIND[device.kind])
+
+    @override
+    async def reach(self, deadline: float) -> Failed | None:
+        return await self.server.reach(deadline)
+
+    async def check_password(self, login: Login, password: Secret, deadline: float) -> Checked:
+        """Check the password of ``login.user`` at OneLogin, which asks nobody for that."""
+        if not is_clean_name(login.user):
+            return PasswordWrong("this can be no name")
+        return await self.passwords.check(login, password, deadline)
+
+    @override
+    async def pretend(self, login: Login, deadline: float) -> Outcome:
+        checked = self.checked(login)
+        device = choose(checked.devices, login.factor) if checked is not None else None
+        if device is None or device.kind not in PROMPTS or isinstance(login.factor, Code):
+            return await super().pretend(login, deadline)
+        # Who has got so far sees what a real person sees, and no code is right.
+        return NeedsCode(Pretence("pretence"), prompt_for(device))
+
+    @override
+    async def begin(self, login: Login, deadline: float) -> Outcome:
+        refused = self.refusal(login)
+        if refused is not None:
+            return refused
+        checked = self.checked(login)
+        if checked is not None and not checked.state_token:
+            return let_in_by_password(login)
+        if not self.server.budget.allows_new():
+            return SPENT
+        person = checked or await self.verifications.find(login, deadline)
+        if isinstance(person, Failed):
+            return person
+        device = choose(person.devices, login.factor)
+        if device is None:
+            return NO_DEVICE
+        if not self.may_send(device, login):
+            return TOO_MANY_SENT
+        if isinstance(person, CheckedPassword):
+            outcome = await self.passwords.begin(person, device, login, deadline)
+        else:
+            outcome = await self.verifications.begin(person, device, login, deadline)
+        if isinstance(outcome, Failed) and not outcome.asked and device.kind in SENT:
+            self.sends.give_back(login.user.casefold())
+        return outcome
+
+    @staticmethod
+    def refusal(login: Login) -> Failed | None:
+        """Refuse what OneLogin cannot do, before it is asked."""
+        match login.factor:
+            case Push(number, draw_number) if number is not None or draw_number:
+                return Failed(FailureKind.DOWNGRADED, asked=False, detail="OneLogin binds no number to a question")
+            case Method(word) if not is_known_word(word):
+                detail = f"no method {clean(word, 32)!r} at this provider"
+                return Failed(FailureKind.PROTOCOL, asked=False, detail=detail)
+        if not is_clean_name(login.user) or "*" in login.user:
+            return Failed(FailureKind.NOT_ENROLLED, asked=False, detail="this can be no name")
+        return None
+
+    def may_send(self, device: Device, login: Login) -> bool:
+        """Count what costs money or fills a mailbox; whether there may be one more."""
+        if device.kind not in SENT or isinstance(login.factor, Code):
+            return True
+        return self.sends.take(login.user.casefold())
+
+    def checked(self, login: Login) -> CheckedPassword | None:
+        """Return what our own check of the password brought; what another system checked is none of ours."""
+        checked = login.checked
+        return checked if isinstance(checked, CheckedPassword) and checked.owner is self.passwords else None
+
+    @override
+    async def wait(self, handle: Handle, deadline: float) -> Approved | Denied | Failed:
+        match handle:
+            case FactorQuestion():
+                return await self.passwords.wait(handle, deadline)
+            case Verification() if handle.verification_id:
+                return await self.verifications.wait(handle, deadline)
+            case _:
+                return FOREIGN
+
+    @override
+    async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
+        match handle:
+            case FactorQuestion():
+                return await self.passwords.submit(handle, code, deadline)
+            case Verification():
+                return await self.verifications.submit(handle, code, deadline)
+            case Pretence():
+                return Failed(FailureKind.BAD_CODE, asked=True)
+            case _:
+                return FOREIGN
+
+    @override
+    async def cancel(self, handle: Handle) -> None:
+        life = life_of(handle)
+        if life is not None:
+            life.ended = True
+
+    @override
+    async def close(self) -> None:
+        await self.server.close()
+
+
+class Pretence(Handle):
+    """A question that was never asked."""
+
+
+def life_of(handle: Handle) -> Life | None:
+    """Return what remembers the end of a question."""
+    match handle:
+        case FactorQuestion():
+            return handle.checked.life
+        case CheckedPassword() | Verification():
+            return handle.life
+        case _:
+            return None
+
+
+def let_in_by_password(login: Login) -> Approved | Failed:
+    """Let a person in whom OneLogin asks for no second factor, where the configuration allows it."""
+    if not isinstance(login.factor, Push):
+        return replace(NO_DEVICE, detail="OneLogin wants no second factor of this person, and can check none")
+    return Approved(factor=NO_MFA_FACTOR, detail="OneLogin wanted no second factor")

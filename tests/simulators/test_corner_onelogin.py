@@ -1,0 +1,574 @@
+"""The corner cases of the contract that concern OneLogin, by number."""
+
+import asyncio
+import gzip
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from pushgate.firstfactor.base import PasswordRight, PasswordWrong
+from pushgate.login import Code, Login, Method, Origin, Secret
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, NeedsCode, Pending
+from tests.simulators.base import Answer, Recorded, until
+from tests.simulators.jumping import JumpingClock
+from tests.simulators.onelogin import SUBDOMAIN, OneLoginTwists
+from tests.simulators.onelogin_people import AUTHENTICATOR_CODE, SimPerson
+from tests.simulators.onelogin_rig import OneLoginRig, play
+from tests.support.core import make_login
+
+BOTH = pytest.mark.parametrize("password", [True, False], ids=["v1", "v2"])
+
+
+def kind_of(outcome: object) -> FailureKind | None:
+    """Return the kind of a failure."""
+    return outcome.kind if isinstance(outcome, Failed) else None
+
+
+def polls(request: Recorded) -> bool:
+    """Whether a request looks for an answer."""
+    return b'"do_not_notify": true' in request.body or request.method == "GET"
+
+
+async def pushed(rig: OneLoginRig, **changes: Any) -> Any:
+    """Ring alice; return the question."""
+    outcome = await rig.provider.begin(replace(await rig.login(), **changes), rig.clock.now() + 60)
+    assert isinstance(outcome, Pending)
+    return outcome.handle
+
+
+async def wait(rig: OneLoginRig, handle: Any, seconds: float = 60) -> Approved | Denied | Failed:
+    """Wait for the answer."""
+    return await rig.provider.wait(handle, rig.clock.now() + seconds)
+
+
+@BOTH
+def test_corner_01_an_outage_while_polling_passes(password: bool) -> None:
+    """A person who approves after five seconds of 502 is in; one who approves after the reject is not."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.only = polls
+        for _ in range(3):
+            rig.simulator.knobs.status_next(502, b"<html>")
+        rig.approve(handle)
+        assert await wait(rig, handle) == Approved()
+        late = await pushed(rig)
+        assert kind_of(await wait(rig, late)) is FailureKind.EXPIRED
+        await rig.provider.cancel(late)
+        rig.approve(late)
+        assert kind_of(await wait(rig, late)) is FailureKind.CANCELLED
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_01_an_approval_in_the_last_look_counts(password: bool) -> None:
+    """A person who approves in the same second as the deadline is in."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        deadline = rig.clock.now() + 20
+
+        async def approve_late() -> None:
+            await rig.clock.sleep(19.99)
+            rig.approve(handle)
+
+        late = asyncio.create_task(approve_late())
+        assert await rig.provider.wait(handle, deadline) == Approved()
+        assert rig.clock.now() < deadline + 0.5
+        await late
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_02_a_login_that_goes_away_costs_no_call(password: bool) -> None:
+    """A person who aborts leaves a question that opens nothing; there is no call that takes it back."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        waiting = asyncio.create_task(wait(rig, handle))
+        await rig.clock.sleep(0.5)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        calls, started = len(rig.simulator.ledger.requests), rig.clock.now()
+        await rig.provider.cancel(handle)
+        await rig.provider.cancel(handle)
+        assert (len(rig.simulator.ledger.requests), rig.clock.now()) == (calls, started)
+        rig.approve(handle)
+        assert kind_of(await wait(rig, handle)) is FailureKind.CANCELLED
+
+    play(scene, password=password)
+
+
+@BOTH
+@pytest.mark.parametrize(("status", "body"), [(404, None), (410, None), (404, {"errors": []}), (410, b"<html>")])
+def test_corner_03_a_question_that_is_gone_ends_at_once(password: bool, status: int, body: Any) -> None:
+    """A person whose question OneLogin does not know any more is not kept waiting."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.status_next(status, body)
+        started = rig.clock.now()
+        assert kind_of(await wait(rig, handle)) is FailureKind.EXPIRED
+        assert rig.clock.now() - started < 3
+
+    play(scene, password=password)
+
+
+V1_STRANGE: list[Any] = [
+    {"status": {"type": "APPROVED"}, "data": [{}]},
+    {"status": {"type": None}, "data": [{}]},
+    {"data": []},
+    [],
+    ["success"],
+    "success",
+    None,
+]
+V2_STRANGE: list[Any] = [
+    [{"id": "ID", "status": "APPROVED"}],
+    [{"id": "ID", "status": "Accepted"}],
+    [{"id": "ID", "status": None}],
+    [{"id": "ID"}],
+    [],
+    ["accepted"],
+    None,
+]
+
+
+@pytest.mark.parametrize(
+    ("password", "body"), [(True, each) for each in V1_STRANGE] + [(False, each) for each in V2_STRANGE]
+)
+def test_corner_04_an_unknown_state_ends_at_once(password: bool, body: Any) -> None:
+    """A well-formed reply that we do not know ends the login, and opens nothing."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        if not password and body and isinstance(body[0], dict):
+            body[0]["id"] = handle.verification_id
+        rig.simulator.knobs.status_next(200, body)
+        started = rig.clock.now()
+        assert kind_of(await wait(rig, handle)) is FailureKind.PROTOCOL
+        assert rig.clock.now() - started < 3
+
+    play(scene, password=password)
+
+
+@BOTH
+@pytest.mark.parametrize("page", [b"<html>approved</html>", b'{"x": "' + b"A" * 10_000_000 + b'"}'])
+def test_corner_04_an_unreadable_page_is_told_at_the_deadline(password: bool, page: bytes) -> None:
+    """A proxy's page or ten megabytes in place of a state are borne until the deadline, and are PROTOCOL then."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.only = polls
+        rig.simulator.knobs.faults.extend([Answer(200, page)] * 10)
+        started = rig.clock.now()
+        assert kind_of(await wait(rig, handle, 10)) is FailureKind.PROTOCOL
+        assert rig.clock.now() - started == 10
+        rig.approve(handle)
+        assert await wait(rig, handle) == Approved()
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_04_gzip_works_and_a_bomb_does_not(password: bool) -> None:
+    """A compressed reply is read; one that unpacks to 64 MiB is cut off at 64 KiB."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.only = polls
+        bomb = gzip.compress(b'{"x":"' + b"A" * (64 << 20) + b'"}', compresslevel=1)
+        rig.simulator.knobs.status_next(200, bomb, {"Content-Encoding": "gzip"})
+        pending = b'{"status":{"type":"pending"}}' if password else b'[{"id":"%s","status":"pending"}]'
+        if not password:
+            pending %= handle.verification_id.encode()
+        rig.simulator.knobs.status_next(200, gzip.compress(pending), {"Content-Encoding": "gzip"})
+        rig.approve(handle)
+        assert await wait(rig, handle) == Approved()
+        assert len(rig.simulator.knobs.faults) == 0
+
+    play(scene, password=password)
+
+
+@BOTH
+@pytest.mark.parametrize("body", [{"errors": []}, None, b"no json", {"status": {"type": "Unauthorized"}}, []])
+def test_corner_05_a_401_of_any_shape_is_config(password: bool, body: Any) -> None:
+    """A refusal of our own credential is the administrator's business, in whatever shape it comes."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.only = polls
+        rig.simulator.knobs.status_next(401, body)
+        outcome = await wait(rig, handle)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.status) == (FailureKind.CONFIG, 401)
+        assert "API credential" in outcome.hint
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_05_a_redirect_is_not_followed(password: bool) -> None:
+    """A redirect leads nowhere: no token is seen at the other address."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        before = len(rig.simulator.ledger.requests)
+        rig.simulator.knobs.status_next(307, None, {"Location": f"{rig.simulator.url}/elsewhere"})
+        assert kind_of(await wait(rig, handle)) is FailureKind.PROTOCOL
+        assert len(rig.simulator.ledger.requests) == before + 1
+        assert rig.simulator.ledger.count("GET", "elsewhere") + rig.simulator.ledger.count("POST", "elsewhere") == 0
+
+    play(scene, password=password)
+
+
+NAMES = ["a/b", "a?b=c", "a&b", "50%", 'a"b', "zo\u00e9", "DOMAIN\\alice", "a+b c", "a" * 128]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_corner_06_names_are_exact_on_the_wire(name: str) -> None:
+    """A name with characters that mean something in an address or in JSON finds its person, and nobody else."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        people = rig.simulator.people
+        people[name] = SimPerson(5, name, "odd@example.com", "pw", people["alice"].devices)
+        outcome = await rig.provider.begin(make_login(user=name), rig.clock.now() + 60)
+        assert isinstance(outcome, Pending)
+        [found] = [each for each in rig.simulator.ledger.requests if each.path == "/api/2/users"]
+        assert found.query == {"username": name}
+        right = await rig.provider.check_password(make_login(user=name), Secret(b"pw"), rig.clock.now() + 10)
+        assert isinstance(right, PasswordRight)
+        [sent] = [each.json() for each in rig.simulator.ledger.requests if each.path.endswith("/auth")]
+        assert sent == {"username_or_email": name, "password": "pw", "subdomain": SUBDOMAIN}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 129, "alice ", "a\nb"])
+def test_corner_06_what_is_no_name_is_not_sent(name: str) -> None:
+    """A name that is empty, too long, or ends with a blank costs no call and no try at a password."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        login = make_login(user=name)
+        assert kind_of(await rig.provider.begin(login, rig.clock.now() + 60)) is FailureKind.NOT_ENROLLED
+        checked = await rig.provider.check_password(login, Secret(b"pw"), rig.clock.now() + 10)
+        assert isinstance(checked, PasswordWrong)
+        assert rig.simulator.ledger.requests == []
+
+    play(scene)
+
+
+def test_corner_06_what_a_person_reads_is_cleaned_and_cut() -> None:
+    """An attacker who puts escapes, bidi marks or a template into host and service changes no message."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        login = make_login(host="\u202eweb\x1b[2J" * 99, service="{{otp_code}}\n", factor=Method("sms"))
+        assert isinstance(await rig.provider.begin(login, rig.clock.now() + 60), NeedsCode)
+        [text] = rig.simulator.messages
+        assert text.isprintable()
+        assert len(text) <= 160
+        assert text.count("{{otp_code}}") == 1
+
+    play(scene)
+
+
+@BOTH
+@pytest.mark.parametrize("typed", ["123 456", "123-456", "\uff11\uff12\uff13\uff14\uff15\uff16", " 123456 "])
+def test_corner_08_codes_are_read_as_people_write_them(password: bool, typed: str) -> None:
+    """A code with blanks, hyphens or full-width digits is sent as six plain digits, in text."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        rig.simulator.people["bob"].devices[0].code = "123456"
+        outcome = await rig.provider.begin(await rig.login("bob"), rig.clock.now() + 60)
+        assert isinstance(outcome, NeedsCode)
+        submitted = await rig.provider.submit(outcome.handle, typed, rig.clock.now() + 60)
+        assert submitted == Approved(device="code")
+        sent = rig.simulator.ledger.requests[-1].json()
+        assert sent.get("otp_token", sent.get("otp")) == "123456"
+
+    play(scene, password=password)
+
+
+@BOTH
+@pytest.mark.parametrize("code", ["012345", "00000000", "000000001"])
+def test_corner_08_zeros_are_kept(password: bool, code: str) -> None:
+    """A code of six, eight or nine digits keeps its zeros."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        rig.simulator.people["bob"].devices[0].code = code
+        login = replace(await rig.login("bob"), factor=Code(Secret(code.encode())))
+        assert await rig.provider.begin(login, rig.clock.now() + 60) == Approved(device="code")
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_09_a_minute_of_polls_rings_once(password: bool) -> None:
+    """A person who takes a minute is rung once, and looked for about 25 times."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        assert kind_of(await wait(rig, handle)) is FailureKind.EXPIRED
+        counts = rig.simulator.ledger.counts
+        assert (counts["pushes"], counts["creates"]) == (1, 1)
+        assert 20 <= counts["polls"] <= 27
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_10_two_logins_are_approved_apart(password: bool) -> None:
+    """Of two logins of one person the one that was approved opens, the other does not."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        first, second = await asyncio.gather(pushed(rig), pushed(rig))
+        rig.approve(second)
+        answers = await asyncio.gather(wait(rig, first, 20), wait(rig, second, 20))
+        assert answers[1] == Approved()
+        assert kind_of(answers[0]) is FailureKind.EXPIRED
+        assert rig.simulator.ledger.counts["pushes"] == 2
+
+    play(scene, password=password)
+
+
+def test_corner_11_success_without_mfa_is_a_downgrade() -> None:
+    """A person whom OneLogin lets in by the password alone is refused."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        outcome = await rig.provider.check_password(make_login(), Secret(b"wonderland"), rig.clock.now() + 10)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.asked) == (FailureKind.DOWNGRADED, False)
+
+    play(scene, twists=OneLoginTwists(needs_mfa=False))
+
+
+def test_corner_12_success_for_another_person_is_refused() -> None:
+    """A success that names another person than the one whose password was checked opens nothing."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.approve(handle)
+        assert kind_of(await wait(rig, handle)) is FailureKind.PROTOCOL
+        typed = replace(await rig.login(), factor=Code(Secret(AUTHENTICATOR_CODE.encode())))
+        assert kind_of(await rig.provider.begin(typed, rig.clock.now() + 60)) is FailureKind.PROTOCOL
+
+    play(scene, password=True, twists=OneLoginTwists(another_user=666))
+
+
+@BOTH
+def test_corner_13_the_wall_clock_does_not_matter(password: bool) -> None:
+    """A wall clock that jumps by an hour, either way, moves no deadline and costs no call."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        assert isinstance(rig.clock, JumpingClock)
+        for hours in (1, -2):
+            rig.clock.wall_shift += timedelta(hours=hours)
+            started = rig.clock.now()
+            assert kind_of(await wait(rig, handle, 10)) is FailureKind.EXPIRED
+            assert rig.clock.now() - started == 10
+        rig.approve(handle)
+        assert await wait(rig, handle) == Approved()
+        assert rig.simulator.ledger.counts["tokens"] == 1
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_13_a_token_revoked_while_polling_is_renewed_once(password: bool) -> None:
+    """A person who is being asked while the token is revoked approves the same question, rung once."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        other = await pushed(rig)
+        waiting = [asyncio.create_task(wait(rig, each)) for each in (handle, other)]
+        await rig.clock.sleep(5)
+        rig.simulator.revoke_token()
+        await rig.clock.sleep(5)
+        rig.approve(handle)
+        rig.approve(other)
+        assert await asyncio.gather(*waiting) == [Approved(), Approved()]
+        counts = rig.simulator.ledger.counts
+        assert (counts["tokens"], counts["pushes"], counts["creates"]) == (2, 2, 2)
+
+    play(scene, password=password)
+
+
+@pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("Thu, 01 Jan 2026 00:00:09 GMT", 5), ("", 1.5)])
+@BOTH
+def test_corner_14_a_limit_is_waited_for(password: bool, retry_after: str, pause: float) -> None:
+    """A server that wants to be left alone is, in either form of Retry-After; the approval counts afterwards."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.approve(handle)
+        rig.simulator.knobs.only = polls
+        rig.simulator.knobs.retry_after(retry_after)
+        started = rig.clock.now()
+        assert await wait(rig, handle) == Approved()
+        assert rig.clock.now() - started >= pause
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_14_a_limit_beyond_the_deadline_ends_the_login(password: bool) -> None:
+    """A server that wants to be left alone for a day is looked at once more, at the deadline."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.only = polls
+        rig.simulator.knobs.retry_after("86400", 9)
+        started = rig.clock.now()
+        assert kind_of(await wait(rig, handle, 30)) is FailureKind.RATE_LIMITED
+        assert (rig.clock.now() - started, len(rig.simulator.knobs.faults)) == (30, 7)
+
+    play(scene, password=password)
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [("token", Answer(status, {})) for status in (400, 401, 403, 429, 500, 502, 503)]
+    + [("users?", Answer(status, {})) for status in (400, 401, 403, 404, 429)]
+    + [("verifications", Answer(status, {})) for status in (400, 401, 403, 404, 422, 429)]
+    + [(path, Answer(200, body)) for path in ("token", "users?", "verifications") for body in (b"<", {"a": 1}, 5)],
+)
+def test_corner_15_no_refusal_may_fail_open(path: str, fault: Answer) -> None:
+    """A bad key, any 4xx, a limit, a token endpoint that fails, and unknown JSON are no outage."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        rig.simulator.knobs.only = lambda request: path in request.target
+        rig.simulator.knobs.faults.extend([fault] * 3)
+        outcome = await rig.provider.begin(make_login(), rig.clock.now() + 60)
+        assert isinstance(outcome, Failed)
+        assert outcome.kind is not FailureKind.UNAVAILABLE
+
+    play(scene)
+
+
+def test_corner_16_an_outage_before_anybody_is_asked_may_fail_open() -> None:
+    """A provider that is not there, or says 503 to the create, has surely asked nobody."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        gone = rig.provider_at("http://127.0.0.1:1")
+        unknown = rig.provider_at("https://onelogin.invalid")
+        for provider in (gone, unknown):
+            outcome = await provider.begin(make_login(), rig.clock.now() + 60)
+            await provider.close()
+            assert isinstance(outcome, Failed)
+            assert (outcome.kind, outcome.asked) == (FailureKind.UNAVAILABLE, False)
+        rig.simulator.knobs.only = lambda request: request.path.endswith("/verifications")
+        rig.simulator.knobs.status_next(503)
+        outcome = await rig.provider.begin(make_login(), rig.clock.now() + 60)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.asked) == (FailureKind.UNAVAILABLE, False)
+
+    play(scene)
+
+
+@BOTH
+def test_corner_16_an_outage_after_the_push_may_not(password: bool) -> None:
+    """A provider that goes away once the person was rung lets nobody in."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        handle = await pushed(rig)
+        rig.simulator.knobs.drop_next(1000)
+        outcome = await wait(rig, handle)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.asked) == (FailureKind.UNAVAILABLE, True)
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_17_no_secret_in_logs_and_failures(password: bool) -> None:
+    """A reader of logs, failures and handles finds no password, secret, token or code."""
+
+    async def scene(rig: OneLoginRig) -> str:
+        login: Login = await rig.login()
+        said: list[object] = [login]
+        handle = await pushed(rig)
+        said += [handle, await rig.provider.submit(handle, "424242", rig.clock.now() + 60)]
+        rig.simulator.revoke_token()
+        said.append(await wait(rig, handle, 5))
+        again = await rig.login()
+        rig.simulator.knobs.status_next(400, {"message": "s" * 64})
+        said.append(await rig.provider.begin(again, rig.clock.now() + 60))
+        held = [rig.simulator.token, "s" * 64, "wonderland", "424242"]
+        held += [each.id for each in rig.simulator.asked.values()] if password else []
+        text = repr(said)
+        assert [secret for secret in held if secret in text] == []
+        return rig.simulator.token
+
+    with capture_logs() as events:
+        token = play(scene, password=password)
+    assert token not in repr(events)
+    assert [event["event"] for event in events] == ["onelogin_token_renewed"]
+
+
+@BOTH
+def test_corner_20_a_code_is_used_once(password: bool) -> None:
+    """A connection that breaks after a code was checked costs one submit, and opens nothing."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        outcome = await rig.provider.begin(
+            replace(await rig.login("carol"), factor=Method("sms")), rig.clock.now() + 60
+        )
+        assert isinstance(outcome, NeedsCode)
+        rig.simulator.knobs.drop_next(served=True)
+        code = rig.right_code(outcome.handle)
+        submitted = await rig.provider.submit(outcome.handle, code, rig.clock.now() + 60)
+        assert isinstance(submitted, Failed)
+        assert (submitted.kind, submitted.asked) == (FailureKind.UNAVAILABLE, True)
+        assert (rig.simulator.ledger.counts["submits"], rig.simulator.ledger.counts["mails"]) == (1, 1)
+
+    play(scene, password=password)
+
+
+@BOTH
+def test_corner_20_a_create_that_is_slow_is_not_repeated(password: bool) -> None:
+    """A question whose answer does not come in time was asked once, and lets nobody in by an outage."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        login = await rig.login()
+        ending = "verify_factor" if password else "/verifications"
+        rig.simulator.knobs.only = lambda request: request.method == "POST" and request.path.endswith(ending)
+        rig.simulator.knobs.latency = 100
+        outcome = await rig.provider.begin(login, rig.clock.now() + 60)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.asked) == (FailureKind.UNAVAILABLE, True)
+        await until(lambda: rig.simulator.ledger.count("POST", ending) == 1)
+
+    play(scene, password=password)
+
+
+@pytest.mark.parametrize("shape", ["doc", "sdk"])
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_corner_24_every_shape_has_the_same_outcome(shape: str, status: int) -> None:
+    """A create with 200, 201 or 202, in lists or objects, with ids as words or numbers, leads to the same login."""
+
+    async def scene(rig: OneLoginRig) -> Any:
+        serve = rig.simulator.create
+        rig.simulator.create = lambda *args: replace(serve(*args), status=status)  # type: ignore[method-assign]
+        handle = await pushed(rig)
+        rig.approve(handle)
+        return await wait(rig, handle)
+
+    assert play(scene, twists=OneLoginTwists(shape=shape)) == Approved()
+
+
+def test_corner_24_the_address_is_sent_only_where_it_is_wanted() -> None:
+    """An administrator who does not say so has no address sent, by which OneLogin's policy could skip MFA."""
+
+    async def sent(rig: OneLoginRig) -> set[str]:
+        login = make_login(origin=Origin("203.0.113.7"))
+        await rig.provider.check_password(login, Secret(b"x"), rig.clock.now() + 10)
+        return set(rig.simulator.ledger.requests[-1].json())
+
+    assert play(sent) == {"username_or_email", "password", "subdomain"}
+    assert play(sent, send_ip=True) == {"username_or_email", "password", "subdomain", "ip_address"}
