@@ -1,16 +1,19 @@
 """The provider section becomes the provider that asks the person: its key is read, its CA checked."""
 
-import ssl
 from pathlib import Path
 
+from pushgate.build_secrets import check_ca_file, read_word
+from pushgate.build_threatwinds import build_threatwinds, threatwinds_faults
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
-from pushgate.files import check_socket_folder, read_secret, read_trusted
+from pushgate.files import check_socket_folder
 from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
 from pushgate.providers.logintc import LoginTc
+from pushgate.providers.threatwinds import ThreatWinds
 from pushgate.sections.provider import LoginTcSettings, ProviderSettings
+from pushgate.sections.threatwinds import ThreatWindsSettings
 
 
 def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provider") -> Provider:
@@ -27,6 +30,8 @@ def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provid
     match settings:
         case LoginTcSettings():
             return build_logintc(settings, clock, name)
+        case ThreatWindsSettings():
+            return build_threatwinds(settings, clock, name)
 
 
 def class_of(settings: ProviderSettings) -> type[Provider]:
@@ -34,6 +39,8 @@ def class_of(settings: ProviderSettings) -> type[Provider]:
     match settings:
         case LoginTcSettings():
             return LoginTc
+        case ThreatWindsSettings():
+            return ThreatWinds
 
 
 def checks_passwords(settings: ProviderSettings) -> bool:
@@ -53,6 +60,8 @@ def provider_faults(settings: ProviderSettings, made_later: Path | None = None) 
             case LoginTcSettings():
                 if made_later is None or settings.api_key_file.parent != made_later or settings.api_key_file.exists():
                     provider_credentials(settings)
+            case ThreatWindsSettings():
+                return threatwinds_faults(settings)
     except ConfigurationError as error:
         return list(error.problems)
     return []
@@ -88,29 +97,3 @@ def provider_credentials(settings: LoginTcSettings) -> tuple[str, str]:
     if problems:
         raise ConfigurationError(problems)
     return key, domain
-
-
-def read_word(path: Path | None, problems: list[PushgateError]) -> str:
-    """Read a secret of ASCII letters and digits; what is wrong goes to ``problems``."""
-    if path is None:
-        return ""
-    try:
-        word = read_secret(path)
-    except ConfigurationError as error:
-        problems.extend(error.problems)
-        return ""
-    if not word.isalnum():
-        problems.append(PushgateError(f"{path}: holds other characters than letters and digits", "write it anew"))
-        return ""
-    return word.decode("ascii")
-
-
-def check_ca_file(path: Path, problems: list[PushgateError]) -> None:
-    """Check that nobody else chooses whom we trust, and that the file holds certificates."""
-    try:
-        certificates = read_trusted(path, secret=False, limit=1024 * 1024).decode("ascii")
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
-    except ConfigurationError as error:
-        problems.extend(error.problems)
-    except (ssl.SSLError, ValueError):
-        problems.append(PushgateError(f"{path}: holds no certificates in PEM form", "give the CA's certificate"))

@@ -166,8 +166,9 @@ def connect(settings: "Settings") -> "AuthorityApi":
     """Connect to the authority's integration plane."""
     from pushgate.build_provider import provider_credentials
     from pushgate.cli.authority_api import AuthorityApi
+    from pushgate.sections.provider import LoginTcSettings
 
-    assert settings.provider is not None
+    assert isinstance(settings.provider, LoginTcSettings)
     key, domain = provider_credentials(settings.provider)
     return AuthorityApi(settings.provider.url, key, domain)
 

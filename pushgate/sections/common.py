@@ -3,6 +3,7 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -85,3 +86,19 @@ def plain_ip_address(value: Any) -> str:
 
 IpAddress = Annotated[str, BeforeValidator(plain_ip_address)]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]
+
+
+def check_server(url: str) -> None:
+    """Refuse what is no plain ``scheme://host:port``, and plain HTTP to another machine.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not (parts.scheme == "https" and parts.hostname) and not local:
+        raise ValueError("url must start with https:// or unix:/ (http:// only to this machine)")
+    if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("url must end behind the host or its port: the path is added, and the key has its own file")
+    if parts.port == 0:
+        raise ValueError("url must have a port from 1 to 65535")

@@ -1,11 +1,11 @@
 """The providers that ask the person: one section each, told apart by its ``type``."""
 
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .common import AbsolutePath, Section
+from .common import AbsolutePath, Section, check_server
+from .threatwinds import ThreatWindsSettings
 
 
 class LoginTcSettings(Section):
@@ -31,21 +31,5 @@ class LoginTcSettings(Section):
         return self
 
 
-def check_server(url: str) -> None:
-    """Refuse what is no plain ``scheme://host:port``, and plain HTTP to another machine.
-
-    Raises:
-        ValueError: naming what is wrong.
-    """
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if not (parts.scheme == "https" and parts.hostname) and not local:
-        raise ValueError("url must start with https:// or unix:/ (http:// only to this machine)")
-    if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("url must end behind the host or its port: the path is added, and the key has its own file")
-    if parts.port == 0:
-        raise ValueError("url must have a port from 1 to 65535")
-
-
-ProviderSettings = LoginTcSettings
+ProviderSettings = Annotated[LoginTcSettings | ThreatWindsSettings, Field(discriminator="type")]
 """Any provider; the key ``type`` says which."""
