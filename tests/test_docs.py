@@ -33,7 +33,8 @@ from tests.support.project import ROOT, committed_files, log_events
 from tests.support.settings import load
 
 APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *APPLIANCES]
+THREATWINDS = ROOT / "docs" / "providers" / "threatwinds.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), THREATWINDS, *APPLIANCES]
 README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")
@@ -264,7 +265,7 @@ def test_each_appliance_has_a_page() -> None:
 
 def test_the_examples_of_threatwinds_are_right(private_folder: Path) -> None:
     """An administrator who copies an example of docs/providers/threatwinds.md gets one that passes `pushgate check`."""
-    page = (ROOT / "docs" / "providers" / "threatwinds.md").read_text()
+    page = THREATWINDS.read_text()
     blocks = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     for name in ("vpn.secret", "ldap.secret"):
         write_private(private_folder / name, b"a-secret-of-no-appliance-at-all")

@@ -38,5 +38,5 @@ def test_the_authoritys_files_may_be_made_later(private_folder: Path) -> None:
     assert isinstance(settings, LoginTcSettings)
     assert class_of(settings) is LoginTc
     (private_folder / "api.key").unlink()
-    assert provider_faults(settings, made_later=True) == []
+    assert provider_faults(settings, private_folder) == []
     assert [problem.message.rpartition("/")[2][:7] for problem in provider_faults(settings)] == ["api.key"]

@@ -229,7 +229,7 @@ async def test_a_path_that_is_none_is_not_found(simulator: ThreatWindsSimulator)
 
 
 def test_the_provider_reads_every_reply_of_the_page() -> None:
-    """pushgate understands each reply of the page as it stands there."""
+    """Pushgate understands each reply of the page as it stands there."""
     session = Session(ID, BEARER, ID, "verificationCodeID", float(ENDS))
     assert read_session(Reply(200, CREATE.reply)) == session
     assert read_verified(Reply(200, CHECK.reply), session) is None
@@ -241,7 +241,7 @@ def test_the_provider_reads_every_reply_of_the_page() -> None:
 
 
 def test_the_provider_sends_what_the_page_shows() -> None:
-    """pushgate's bodies and paths are those of the page."""
+    """Pushgate's bodies and paths are those of the page."""
     session = Session(ID, BEARER, ID)
     assert create_body("john@doe.net", None) == json.loads(CREATE.data or "")
     assert verification_body(session, "654321") == json.loads(VERIFY.data or "")
