@@ -169,7 +169,9 @@ class Closing:
         await self.await_tasks()
         for owed in [*self.owed.values(), *map(Owed, self.live.values())]:
             self.spawn(self.settle(owed))
+        self.live.clear()
         await self.await_tasks()
+        self.owed.clear()
 
     async def await_tasks(self) -> None:
         """Wait a moment for what is under way, then cut it short."""

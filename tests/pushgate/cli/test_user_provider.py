@@ -9,6 +9,7 @@ import pytest
 
 from pushgate.cli.user_provider import is_ours, provider_of_people
 from pushgate.errors import PushgateError
+from pushgate.sections.provider import LoginTcSettings
 from pushgate.settings import Settings
 
 CLOUD = {
@@ -95,7 +96,7 @@ def test_our_authority_is_known_by_its_address(url: str, listen: str | None, our
     """A provider is our own authority if its address is where that listens."""
     section = {**CLOUD, "url": url}
     found = settings(provider=section, authority={"listen": listen})
-    assert found.provider is not None
+    assert isinstance(found.provider, LoginTcSettings)
     assert is_ours(found.provider, found) is ours
     assert not is_ours(
         found.provider, Settings.model_validate({"pam": {"services": {"sshd": {}}}, "provider": section})
