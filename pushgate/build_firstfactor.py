@@ -1,6 +1,7 @@
 """The configuration of a first factor becomes one that runs: secrets are read, every fault is collected."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -79,29 +80,36 @@ def build_ldap(settings: sections.LdapFirstFactor, clock: Clock) -> FirstFactor:
         ConfigurationError: naming each file and filter that cannot be used.
     """
     problems: list[PushgateError] = []
-    password = read_into(settings.bind_password_file, problems)
-    context = tls_context(settings.ca_file, problems)
-    for key in ("user_filter", "group_filter"):
-        text = getattr(settings, key)
-        fault = filter_fault(text) if text else ""
-        if fault:
-            problems.append(PushgateError(f"{key} {text!r}: {fault}", "RFC 4515 has the form, as in (uid={user})"))
+    addresses, found = read_directory(settings, problems)
+    check_filter("group_filter", settings.group_filter, problems)
     if problems:
         raise ConfigurationError(problems)
-    addresses = [
-        Address(server.host, server.port, server.ldaps, context if server.ldaps or not settings.plaintext else None)
-        for server in settings.servers
-    ]
-    directory = Directory(
-        bind_dn=settings.bind_dn,
-        bind_password=password,
-        base_dn=settings.base_dn,
-        user_filter=settings.user_filter,
+    directory = replace(
+        found,
         group_attribute=settings.group_attribute,
         group_filter=settings.group_filter,
         group_base_dn=settings.group_base_dn,
     )
     return LdapFirstFactor(addresses, directory, clock, timeout=settings.timeout, threads=settings.threads)
+
+
+def read_directory(settings: sections.LdapSearch, problems: list[PushgateError]) -> tuple[list[Address], Directory]:
+    """Read the password and certificates of a directory; what is wrong goes to ``problems``."""
+    password = read_into(settings.bind_password_file, problems)
+    context = tls_context(settings.ca_file, problems)
+    check_filter("user_filter", settings.user_filter, problems)
+    addresses = [
+        Address(server.host, server.port, server.ldaps, context if server.ldaps or not settings.plaintext else None)
+        for server in settings.servers
+    ]
+    return addresses, Directory(settings.bind_dn, password, settings.base_dn, settings.user_filter)
+
+
+def check_filter(key: str, text: str | None, problems: list[PushgateError]) -> None:
+    """Check the form of a filter; what is wrong goes to ``problems``."""
+    fault = filter_fault(text) if text else ""
+    if fault:
+        problems.append(PushgateError(f"{key} {text!r}: {fault}", "RFC 4515 has the form, as in (uid={user})"))
 
 
 def build_radius(settings: sections.RadiusFirstFactor, clock: Clock) -> FirstFactor:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pushgate.build_onelogin import build_onelogin, onelogin_secret
 from pushgate.build_secrets import check_ca_file, read_word
+from pushgate.build_threatwinds import build_threatwinds, threatwinds_faults
 from pushgate.clock import Clock
 from pushgate.errors import ConfigurationError, PushgateError
 from pushgate.files import check_socket_folder
@@ -12,8 +13,10 @@ from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
 from pushgate.providers.logintc import LoginTc
 from pushgate.providers.onelogin import OneLogin
+from pushgate.providers.threatwinds import ThreatWinds
 from pushgate.sections.onelogin import OneLoginSettings
 from pushgate.sections.provider import LoginTcSettings, ProviderSettings
+from pushgate.sections.threatwinds import ThreatWindsSettings
 
 
 def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provider") -> Provider:
@@ -32,6 +35,8 @@ def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provid
             return build_logintc(settings, clock, name)
         case OneLoginSettings():
             return build_onelogin(settings, clock, name)
+        case ThreatWindsSettings():
+            return build_threatwinds(settings, clock, name)
 
 
 def class_of(settings: ProviderSettings) -> type[Provider]:
@@ -41,6 +46,8 @@ def class_of(settings: ProviderSettings) -> type[Provider]:
             return LoginTc
         case OneLoginSettings():
             return OneLogin
+        case ThreatWindsSettings():
+            return ThreatWinds
 
 
 def checks_passwords(settings: ProviderSettings) -> bool:
@@ -62,6 +69,8 @@ def provider_faults(settings: ProviderSettings, made_later: Path | None = None) 
                     provider_credentials(settings)
             case OneLoginSettings():
                 onelogin_secret(settings)
+            case ThreatWindsSettings():
+                return threatwinds_faults(settings)
     except ConfigurationError as error:
         return list(error.problems)
     return []

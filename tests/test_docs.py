@@ -14,7 +14,9 @@ from pydantic.fields import FieldInfo
 
 from pushgate.build_radius import read_clients, warn_about
 from pushgate.build_routes import build_routes
+from pushgate.build_threatwinds import read_map
 from pushgate.decision import Reason
+from pushgate.errors import PushgateError
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
 from pushgate.sections.radius import RadiusSettings
@@ -24,6 +26,7 @@ from pushgate.settings import Settings
 from radius_server.presets import PRESETS
 from radius_server.radsec_connection import BREAKS
 from radius_server.radsec_log import ORDINARY
+from tests.support.gate import write_private
 from tests.support.project import ROOT, committed_files, log_events
 
 APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
@@ -75,7 +78,8 @@ def test_every_setting_is_documented() -> None:
     """An operator finds every key with its default, and no other, in docs/configuration.md."""
     page = (ROOT / "docs" / "configuration.md").read_text()
     documented = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\|", page, flags=re.MULTILINE)
-    assert sorted(documented) == sorted(keys(Settings))
+    # Providers share keys, such as their url.
+    assert sorted(documented) == sorted(set(keys(Settings)))
 
 
 @pytest.mark.parametrize("model", [PamFirstFactor, LdapFirstFactor, RadiusFirstFactor])
@@ -253,3 +257,14 @@ def test_each_appliance_has_a_page() -> None:
         *("ocserv", "openvpn-auth-radius", "openvpn-as", "netscaler", "freeradius", "radsecproxy"),
         *("pam-radius", "wired-8021x"),
     }
+
+
+def test_the_map_of_addresses_is_right(private_folder: Path) -> None:
+    """An administrator who copies the map out of docs/providers/threatwinds.md gets one that is read."""
+    page = (ROOT / "docs" / "providers" / "threatwinds.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    [people] = [block for block in blocks if "provider:" not in block]
+    write_private(private_folder / "people.yaml", people.encode())
+    problems = list[PushgateError]()
+    assert set(read_map(private_folder / "people.yaml", problems)) == {"alice", "bob", "EXAMPLE\\carol"}
+    assert problems == []

@@ -10,12 +10,11 @@ from typing_extensions import override
 
 from pushgate.clock import Clock
 from pushgate.firstfactor.base import Checked, FirstFactor, PasswordWrong
-from pushgate.firstfactor.failover import Failover
+from pushgate.firstfactor.ldap_servers import LdapServers
 from pushgate.firstfactor.ldap_session import Address, Directory, LdapSession
 from pushgate.firstfactor.passwords import refusal
 from pushgate.login import Login, Secret
-from pushgate.outcome import Failed, FailureKind
-from pushgate.threads import FullError, Threads
+from pushgate.outcome import Failed
 
 log = structlog.get_logger()
 
@@ -29,38 +28,26 @@ class LdapFirstFactor(FirstFactor):
         self, addresses: Sequence[Address], directory: Directory, clock: Clock, *, timeout: float, threads: int
     ) -> None:
         """Take the servers; each has ``timeout`` seconds for one check."""
-        self.directory, self.clock, self.timeout = directory, clock, timeout
-        self.failover = Failover(addresses, clock)
-        self.threads = Threads("ldap", threads, clock)
+        self.directory = directory
+        self.servers = LdapServers(addresses, clock, timeout=timeout, threads=threads)
 
     @override
     async def check(self, login: Login, password: Secret, deadline: float) -> Checked:
         refused = refusal(password) or not_text(password)
         if refused is not None:
             return refused
-        outcome: Checked = Failed(FailureKind.UNAVAILABLE, asked=False, detail="no time left")
-        for address, seconds in self.failover.turns(self.timeout, deadline):
-            session = LdapSession(address, self.directory, login.user, password, seconds)
-            try:
-                outcome = await self.threads.run(session, self.clock.now() + seconds)
-            except FullError:
-                return Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many checks at the same time")
-            except TimeoutError:
-                if not session.started:
-                    return Failed(FailureKind.RATE_LIMITED, asked=False, detail="no thread was free in time")
-                outcome = Failed(FailureKind.UNAVAILABLE, asked=False, detail=f"no answer within {seconds:.2g} s")
-            if not isinstance(outcome, Failed):
-                self.failover.note_answer(address)
-                return outcome
-            self.failover.note_failure(address)
-            log.warning("first_factor_server_failed", factor=self.name, server=address.name, detail=outcome.detail)
-            if session.final:
-                break
-        return outcome
+
+        def session(address: Address, seconds: float) -> LdapSession:
+            return LdapSession(address, self.directory, login.user, password, seconds)
+
+        def complain(address: Address, failed: Failed) -> None:
+            log.warning("first_factor_server_failed", factor=self.name, server=address.name, detail=failed.detail)
+
+        return await self.servers.ask(session, complain, deadline)
 
     @override
     async def close(self) -> None:
-        self.threads.close()
+        self.servers.close()
 
 
 def not_text(password: Secret) -> PasswordWrong | None:

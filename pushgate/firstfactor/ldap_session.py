@@ -9,9 +9,10 @@ import re
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pushgate.firstfactor.base import Checked, PasswordRight, PasswordWrong
 from pushgate.firstfactor.ldap_library import (
@@ -39,6 +40,8 @@ one that was left out."""
 SUCCESS, SIZE_LIMIT_EXCEEDED, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 0, 4, 32, 49
 OVERLOADED = {3, 11, 51, 52}  # timeLimitExceeded, adminLimitExceeded, busy, unavailable
 REFUSES_EVERYBODY = {8, 10, 13}  # strongerAuthRequired, referral, confidentialityRequired
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,13 @@ class LdapSession:
 
     def run(self) -> Checked:
         """Check the password."""
+        return self.guarded(self.check)
+
+    def guarded(self, dialogue: Callable[[], T]) -> T | Failed:
+        """Hold a dialogue to its end; whatever goes wrong is a failure, and the connection is closed."""
         self.started = True
         try:
-            return self.check()
+            return dialogue()
         except StoppedError as stopped:
             self.final = self.final or stopped.outcome.kind is FailureKind.CONFIG
             return stopped.outcome
@@ -140,11 +147,8 @@ class LdapSession:
 
     def check(self) -> Checked:
         """Search, bind, read groups, from top to bottom."""
-        self.connection.open(read_server_info=False)
-        if self.tls is not None and not self.address.ldaps:
-            self.connection.start_tls(read_server_info=False)
-        self.bind_as_searcher()
-        entry, missing = self.find_person()
+        self.connect()
+        entry, missing = self.find_person(self.directory.group_attribute)
 
         code, message = self.bind(entry["dn"] if entry else self.nobody(), self.password)
         if code in OVERLOADED:
@@ -157,6 +161,13 @@ class LdapSession:
             return PasswordWrong(f"code {code}: {message}")
         return PasswordRight(groups=self.groups_of(entry))
 
+    def connect(self) -> None:
+        """Connect, and be who searches."""
+        self.connection.open(read_server_info=False)
+        if self.tls is not None and not self.address.ldaps:
+            self.connection.start_tls(read_server_info=False)
+        self.bind_as_searcher()
+
     def bind_as_searcher(self) -> None:
         """Bind as the account that searches; what it may not do is the administrator's to put right."""
         code, message = self.bind(self.directory.bind_dn, self.directory.bind_password)
@@ -165,10 +176,9 @@ class LdapSession:
         if code != SUCCESS:
             raise StoppedError(failed(FailureKind.CONFIG, f"bind of bind_dn: code {code}: {message}"))
 
-    def find_person(self) -> tuple[dict[str, Any] | None, str]:
-        """Find the one entry of the user, or say why there is none to bind as."""
+    def find_person(self, attribute: str | None) -> tuple[dict[str, Any] | None, str]:
+        """Find the one entry of the user, with this attribute, or say why there is none to bind as."""
         text = fill(self.directory.user_filter, user=self.user)
-        attribute = self.directory.group_attribute
         # Two are enough to know that it is not one.
         code, entries = self.search(self.directory.base_dn, text, [attribute] if attribute else ["1.1"], limit=2)
         if code not in (SUCCESS, SIZE_LIMIT_EXCEEDED):

@@ -1,7 +1,7 @@
 """Who checks the password before anybody is asked: ``none``, ``provider``, or a mapping with a ``type``."""
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -78,10 +78,9 @@ def names_the_person(text: str) -> str:
     return text
 
 
-class LdapFirstFactor(Section):
-    """A directory: a search for the person's entry, and a bind with the person's password."""
+class LdapSearch(Section):
+    """A directory, and how a person's entry is found there."""
 
-    type: Literal["ldap"]
     servers: list[LdapAddress] = Field(min_length=1, max_length=8, description="Asked in this order.")
     plaintext: bool = Field(False, description="No TLS for ldap://; only for servers on this machine.")
     ca_file: AbsolutePath | None = Field(None, description="Trust only this CA instead of the system's.")
@@ -91,19 +90,30 @@ class LdapFirstFactor(Section):
     user_filter: Annotated[str, Field(max_length=1024), AfterValidator(names_the_user)] = Field(
         description="Which entry is the person's: (uid={user}), or (sAMAccountName={user})."
     )
+    timeout: ShortSeconds = Field(5, description="Seconds for each server.")
+    threads: Threads = Field(8, description="Checks at the same time.")
+
+    @model_validator(mode="after")
+    def check_transport(self) -> Self:
+        """Passwords leave this machine under TLS or not at all."""
+        if self.plaintext and not all(server.loopback for server in self.servers):
+            raise ValueError("plaintext is only for servers on this machine: anybody on the way could read passwords")
+        return self
+
+
+class LdapFirstFactor(LdapSearch):
+    """A directory: a search for the person's entry, and a bind with the person's password."""
+
+    type: Literal["ldap"]
     group_attribute: LdapAttribute | None = Field(None, description="Attribute that names the groups: memberOf.")
     group_filter: Annotated[str, Field(max_length=1024), AfterValidator(names_the_person)] | None = Field(
         None, description="Which entries are groups of the person: (member={dn})."
     )
     group_base_dn: DistinguishedName | None = Field(None, description="Where groups are; default: base_dn.")
-    timeout: ShortSeconds = Field(5, description="Seconds for each server.")
-    threads: Threads = Field(8, description="Checks at the same time.")
 
     @model_validator(mode="after")
-    def check(self) -> "LdapFirstFactor":
-        """Passwords leave this machine under TLS or not at all; groups come from one source."""
-        if self.plaintext and not all(server.loopback for server in self.servers):
-            raise ValueError("plaintext is only for servers on this machine: anybody on the way could read passwords")
+    def check_groups(self) -> Self:
+        """Groups come from one source."""
         if self.group_attribute and self.group_filter:
             raise ValueError("takes one of group_attribute and group_filter")
         if self.group_base_dn and not self.group_filter:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from .common import AbsolutePath, Section, check_server
 from .onelogin import OneLoginSettings
+from .threatwinds import ThreatWindsSettings
 
 
 class LoginTcSettings(Section):
@@ -31,5 +32,5 @@ class LoginTcSettings(Section):
         return self
 
 
-ProviderSettings = Annotated[LoginTcSettings | OneLoginSettings, Field(discriminator="type")]
+ProviderSettings = Annotated[LoginTcSettings | OneLoginSettings | ThreatWindsSettings, Field(discriminator="type")]
 """Any provider; the key ``type`` says which."""

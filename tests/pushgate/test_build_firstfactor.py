@@ -56,8 +56,8 @@ async def test_a_directory_is_asked_under_tls(private_folder: Path) -> None:
     factor = build(ldap(private_folder))
     assert isinstance(factor, LdapFirstFactor)
     assert factor.directory.bind_password.value == b"the search account's"
-    assert [address.ldaps for address in factor.failover.servers] == [True, False]
-    for address in factor.failover.servers:
+    assert [address.ldaps for address in factor.servers.failover.servers] == [True, False]
+    for address in factor.servers.failover.servers:
         assert address.tls is not None
         assert address.tls.check_hostname
         assert address.tls.verify_mode is ssl.CERT_REQUIRED
@@ -69,7 +69,7 @@ async def test_plaintext_is_only_for_ldap(private_folder: Path) -> None:
     section = ldap(private_folder, servers=["ldaps://127.0.0.1", "ldap://127.0.0.1"], plaintext=True)
     factor = build(section)
     assert isinstance(factor, LdapFirstFactor)
-    assert [address.tls is None for address in factor.failover.servers] == [False, True]
+    assert [address.tls is None for address in factor.servers.failover.servers] == [False, True]
     await factor.close()
 
 
@@ -77,7 +77,7 @@ async def test_a_ca_file_is_all_that_is_trusted(private_folder: Path) -> None:
     """An administrator who names a CA trusts that one, and none of the system's."""
     factor = build(ldap(private_folder, ca_file=str(CertificationAuthority(private_folder).path)))
     assert isinstance(factor, LdapFirstFactor)
-    tls = factor.failover.servers[0].tls
+    tls = factor.servers.failover.servers[0].tls
     assert tls is not None
     assert tls.cert_store_stats()["x509"] == 1
     await factor.close()

@@ -344,8 +344,8 @@ async def until(condition: Callable[[], bool]) -> None:
 def busy_threads(checker: LdapFirstFactor) -> int:
     """Count the calls that hold a place."""
     free = 0
-    while checker.threads.places.acquire(blocking=False):
+    while checker.servers.threads.places.acquire(blocking=False):
         free += 1
     for _ in range(free):
-        checker.threads.places.release()
+        checker.servers.threads.places.release()
     return 2 * 17 - free
