@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pushgate.build_clerk import build_clerk, clerk_secrets
 from pushgate.build_onelogin import build_onelogin, onelogin_secret
 from pushgate.build_secrets import check_ca_file, read_word
 from pushgate.clock import Clock
@@ -10,8 +11,10 @@ from pushgate.files import check_socket_folder
 from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
+from pushgate.providers.clerk import Clerk
 from pushgate.providers.logintc import LoginTc
 from pushgate.providers.onelogin import OneLogin
+from pushgate.sections.clerk import ClerkSettings
 from pushgate.sections.onelogin import OneLoginSettings
 from pushgate.sections.provider import LoginTcSettings, ProviderSettings
 
@@ -32,6 +35,8 @@ def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provid
             return build_logintc(settings, clock, name)
         case OneLoginSettings():
             return build_onelogin(settings, clock, name)
+        case ClerkSettings():
+            return build_clerk(settings, clock, name)
 
 
 def class_of(settings: ProviderSettings) -> type[Provider]:
@@ -41,6 +46,8 @@ def class_of(settings: ProviderSettings) -> type[Provider]:
             return LoginTc
         case OneLoginSettings():
             return OneLogin
+        case ClerkSettings():
+            return Clerk
 
 
 def checks_passwords(settings: ProviderSettings) -> bool:
@@ -62,6 +69,8 @@ def provider_faults(settings: ProviderSettings, made_later: Path | None = None) 
                     provider_credentials(settings)
             case OneLoginSettings():
                 onelogin_secret(settings)
+            case ClerkSettings():
+                clerk_secrets(settings)
     except ConfigurationError as error:
         return list(error.problems)
     return []

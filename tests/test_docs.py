@@ -12,18 +12,21 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pushgate.build import check_files
 from pushgate.build_radius import read_clients, warn_about
 from pushgate.build_routes import build_routes
+from pushgate.clock import FakeClock
 from pushgate.decision import Reason
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
 from pushgate.sections.radius import RadiusSettings
 from pushgate.sections.radius_client import ClientBehaviour, RadiusClient
 from pushgate.sections.radsec import RadsecSettings
-from pushgate.settings import Settings
+from pushgate.settings import Settings, load_settings
 from radius_server.presets import PRESETS
 from radius_server.radsec_connection import BREAKS
 from radius_server.radsec_log import ORDINARY
+from tests.support.gate import write_private
 from tests.support.project import ROOT, committed_files, log_events
 
 APPLIANCES = sorted((ROOT / "config" / "nas").glob("*.md"))
@@ -32,6 +35,8 @@ README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")
 SAME_AS_ABOVE = "providers"
+TRIED = [ROOT / "docs" / "providers" / "clerk.md"]
+"""Pages whose examples are tried as whole configurations."""
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
@@ -115,6 +120,24 @@ def test_the_example_of_several_providers_is_right() -> None:
     routes = build_routes(Settings.model_validate(yaml.safe_load(example)))
     assert (routes.default, routes.services["sudo"].order) == (("phones",), ("phones",))
     assert list(routes.services["sshd"].orders()) == [("phones", "cloud"), ("cloud",)]
+
+
+@pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)
+def test_the_examples_of_a_provider_are_right(page: Path, private_folder: Path) -> None:
+    """An administrator who copies an example of a provider's page and makes its files has a right one."""
+    examples = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        text = example.replace("/etc/pushgate/", f"{private_folder}/").replace(
+            "/var/lib/pushgate/", f"{private_folder}/"
+        )
+        for name in re.findall(rf"{private_folder}/([\w.-]+)", text):
+            if name.endswith((".key", ".secret")):
+                write_private(private_folder / name, b"sk_test_" + b"k" * 40)
+            else:
+                (private_folder / name).mkdir(mode=0o700, exist_ok=True)
+        write_private(private_folder / "pushgate.yaml", text.encode())
+        assert check_files(load_settings(private_folder / "pushgate.yaml"), FakeClock()) == []
 
 
 def test_every_end_of_a_connection_is_documented() -> None:

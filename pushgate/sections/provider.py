@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from .clerk import ClerkSettings
 from .common import AbsolutePath, Section, check_server
 from .onelogin import OneLoginSettings
 
@@ -31,5 +32,5 @@ class LoginTcSettings(Section):
         return self
 
 
-ProviderSettings = Annotated[LoginTcSettings | OneLoginSettings, Field(discriminator="type")]
+ProviderSettings = Annotated[LoginTcSettings | OneLoginSettings | ClerkSettings, Field(discriminator="type")]
 """Any provider; the key ``type`` says which."""
