@@ -35,6 +35,7 @@ README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")
 SAME_AS_ABOVE = "providers"
+"""Pages whose examples are tried as whole configurations."""
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
