@@ -235,6 +235,8 @@ class LoginTc(Provider):
             return TOO_MANY
         outcome = await self.check_for(handle, code.encode("utf-8", "surrogatepass"), deadline)
         if not isinstance(outcome, Failed):
+            if isinstance(handle, MailedCode):
+                self.email.note_right_code(handle)
             return outcome
         if isinstance(handle, MailedCode) and outcome.kind is FailureKind.BAD_CODE and handle.tally.codes < CODE_TRIES:
             return self.email.question(handle)
