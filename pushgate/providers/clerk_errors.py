@@ -14,6 +14,10 @@ BACK_OFF = 1.0
 """Seconds after a 429 that does not say how long to wait."""
 KEY_REFUSED = "the secret key is refused: make a new one under API keys in Clerk's dashboard (docs/providers/clerk.md)"
 
+NOT_OURS = "the Frontend API refuses us: check frontend_url and that the Native API is on"
+PROXY = "a proxy on the way wants a password"
+CONNECTION = "look at ca_file, the server's certificate and this machine's network"
+
 
 class Remedy(enum.StrEnum):
     """What can be tried once."""
@@ -128,7 +132,8 @@ def trouble_of(reply: Reply, table: Mapping[tuple[int, str], Meaning], what: str
 def by_status(status: int, *, own_key: bool) -> Meaning:
     """Say what a status means that comes with no code that we know."""
     if status in (401, 403, 407):
-        return Meaning(FailureKind.CONFIG, last=True, hint=KEY_REFUSED if own_key and status != 407 else "")
+        hint = PROXY if status == 407 else KEY_REFUSED if own_key else NOT_OURS
+        return Meaning(FailureKind.CONFIG, last=True, hint=hint)
     if status == 429:
         return Meaning(FailureKind.RATE_LIMITED)
     return Meaning(FailureKind.UNAVAILABLE if status >= 500 else FailureKind.PROTOCOL, last=True)
@@ -147,4 +152,5 @@ def error_codes(body: Any) -> tuple[list[str], str]:
 
 def unsent(failure: RequestFailedError, what: str, *, asked: bool) -> Trouble:
     """Say what a call means that got no reply."""
-    return Trouble(Failed(failure.kind, asked=asked, detail=f"{what}: {failure.detail}"), last=True)
+    hint = CONNECTION if failure.kind is FailureKind.CONFIG else ""
+    return Trouble(Failed(failure.kind, asked=asked, detail=f"{what}: {failure.detail}", hint=hint), last=True)

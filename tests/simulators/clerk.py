@@ -152,7 +152,7 @@ class ClerkSimulator(Simulator):
         if not self.knobs.native or request.query.get("_is_native") != "1":
             return error(400, "native_api_disabled")
         form = "application/x-www-form-urlencoded"
-        if request.method == "POST" and request.headers.get("Content-Type", form) != form:
+        if request.body and request.headers.get("Content-Type") != form:
             return error(415, "unsupported_content_type")
         if (request.method, request.path) == ("POST", "/v1/client/sign_ins"):
             return self.sign_in(request)

@@ -80,11 +80,8 @@ async def test_several_that_keep_sessions_need_a_name(private_folder: Path) -> N
     """An administrator who has two of them names one; another name is an error."""
     path = write_clerk_config(private_folder, "http://127.0.0.1:1", ENROLLED + ", frontend_url: {url}")
     section = path.read_text().partition("provider: ")[2].partition("\n")[0]
-    path.write_text(
-        f"providers: {{one: {section}, two: {section}}}\n"
-        "login: {providers: [one]}\n"
-        "pam: {services: {sshd: {}}}\n"
-    )
+    rest = "login: {providers: [one]}\npam: {services: {sshd: {}}}\n"
+    path.write_text(f"providers: {{one: {section}, two: {section}}}\n{rest}")
 
     async def ask(*more: str) -> Result:
         words = ["clerk", "list", "--config", str(path), *more]

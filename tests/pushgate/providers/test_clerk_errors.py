@@ -85,7 +85,8 @@ def test_each_error_of_the_backend_has_its_meaning(status: int, code: str, kind:
 def test_a_refused_key_says_what_to_do() -> None:
     """An administrator whose key is refused is told so; a session that is gone is not taken for that."""
     assert "secret key is refused" in trouble_of(reply(401), BACKEND, "users", asked=False).failed.hint
-    assert trouble_of(reply(401), FRONTEND, "verify", asked=False).failed.hint == ""
+    assert "frontend_url" in trouble_of(reply(401), FRONTEND, "verify", asked=False).failed.hint
+    assert "proxy" in trouble_of(reply(407), BACKEND, "users", asked=False).failed.hint
 
 
 def test_the_code_that_we_know_counts() -> None:
@@ -121,3 +122,5 @@ def test_no_reply_keeps_its_kind() -> None:
     error = RequestFailedError(FailureKind.UNAVAILABLE, sent=False, detail="refused")
     failed = unsent(error, "users", asked=False).failed
     assert (failed.kind, failed.asked, failed.detail) == (FailureKind.UNAVAILABLE, False, "users: refused")
+    untrusted = RequestFailedError(FailureKind.CONFIG, sent=False, detail="certificate")
+    assert "ca_file" in unsent(untrusted, "users", asked=False).failed.hint
