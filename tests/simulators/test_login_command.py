@@ -1,0 +1,91 @@
+"""``pushgate login`` as a process in a terminal, with each provider over real HTTP to its simulator."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.simulators import logintc, logintc_rig
+from tests.simulators.base import Simulator, until
+from tests.support.config import RADIUS, write_config
+from tests.support.gate import PUSHGATE
+from tests.support.terminal import Terminal, terminal
+
+
+class Sitting:
+    """A person at a terminal in a thread, while the simulator runs in the loop."""
+
+    def __init__(self, simulator: Simulator, folder: Path, section: str, **files: str) -> None:
+        self.simulator = simulator
+        self.loop = asyncio.get_running_loop()
+        self.config = write_config(folder, section, RADIUS, "login: {{timeout: 20}}\n", url=simulator.url, **files)
+
+    async def login(self, see: Callable[[Terminal], int], *arguments: str) -> tuple[int, str]:
+        """Run the command; return its exit status and all that was shown."""
+
+        def sit() -> tuple[int, str]:
+            command = [str(PUSHGATE), "login", "--config", str(self.config), *arguments]
+            with terminal(command, self.config.parent) as shown:
+                return see(shown), shown.output
+
+        return await asyncio.to_thread(sit)
+
+    def do(self, act: Callable[[], Any]) -> Any:
+        """Do something in the loop of the simulator, from the thread of the person."""
+
+        async def later() -> Any:
+            return act()
+
+        return asyncio.run_coroutine_threadsafe(later(), self.loop).result(10)
+
+    def counted(self, what: str) -> None:
+        """Wait until the simulator has counted something."""
+        counts = self.simulator.ledger.counts
+        asyncio.run_coroutine_threadsafe(until(lambda: counts[what] > 0), self.loop).result(10)
+
+
+LOGINTC = """\
+provider:
+  type: logintc
+  url: {url}
+  api_key_file: {folder}/api.key
+  domain_id_file: {folder}/domain.id
+"""
+
+
+async def test_logintc(private_folder: Path) -> None:
+    """An administrator sees a push through LoginTC from the look at the domain to the approval, and no secret."""
+    async with logintc_rig.rig() as rig:
+        keys = {"api_key": logintc.KEY, "domain_id": logintc.DOMAIN}
+        sitting = Sitting(rig.simulator, private_folder, LOGINTC, **keys)
+
+        def see(shown: Terminal) -> int:
+            shown.shows("/api/domains/*: 200, ")
+            shown.shows(" begin push")
+            shown.shows("Pending")
+            sitting.counted("pushes")
+            sitting.do(lambda: [rig.simulator.town.answer(each, "approved") for each in rig.simulator.town.sessions])
+            return shown.ends()
+
+        status, output = await sitting.login(see, "alice")
+    assert (status, "factor: push" in output) == (0, True), output
+    assert not any(secret in output for secret in keys.values())
+
+
+async def test_logintc_by_mail(private_folder: Path) -> None:
+    """An administrator tries LoginTC's mail with its code; a key that is refused is told with a hint."""
+    async with logintc_rig.rig() as rig:
+        keys = {"api_key": logintc.KEY, "domain_id": logintc.DOMAIN}
+        sitting = Sitting(rig.simulator, private_folder, LOGINTC, **keys)
+
+        def see(shown: Terminal) -> int:
+            shown.shows("NeedsCode, prompt ")
+            sitting.counted("mails")
+            shown.types(sitting.do(lambda: rig.alice.mailed[-1][0]))
+            return shown.ends()
+
+        status, output = await sitting.login(see, "alice", "--factor", "email")
+        rig.simulator.key = "x" * 64
+        refused, said = await sitting.login(Terminal.ends, "alice")
+    assert (status, "approved: approved" in output) == (0, True), output
+    assert (refused, "hint: " in said, "not approved: config" in said) == (1, True, True), said
