@@ -1,11 +1,11 @@
 """``pushgate login`` as a process in a terminal, with each provider over real HTTP to its simulator."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.simulators import logintc, logintc_rig
+from tests.simulators import logintc, logintc_rig, onelogin, onelogin_rig
 from tests.simulators.base import Simulator, until
 from tests.support.config import RADIUS, write_config
 from tests.support.gate import PUSHGATE
@@ -52,6 +52,15 @@ provider:
   domain_id_file: {folder}/domain.id
 """
 
+ONELOGIN = """\
+provider:
+  type: onelogin
+  subdomain: example
+  url: {url}
+  client_id: CLIENT
+  client_secret_file: {folder}/api.key
+"""
+
 
 async def test_logintc(private_folder: Path) -> None:
     """An administrator sees a push through LoginTC from the look at the domain to the approval, and no secret."""
@@ -89,3 +98,47 @@ async def test_logintc_by_mail(private_folder: Path) -> None:
         refused, said = await sitting.login(Terminal.ends, "alice")
     assert (status, "approved: approved" in output) == (0, True), output
     assert (refused, "hint: " in said, "not approved: config" in said) == (1, True, True), said
+
+
+async def test_onelogin(private_folder: Path) -> None:
+    """An administrator types the password unseen, sees OneLogin check it, and hands in the SMS code at the prompt."""
+    async with onelogin_rig.rig() as rig:
+        section = ONELOGIN.replace("CLIENT", onelogin.CLIENT_ID).replace("example", onelogin.SUBDOMAIN)
+        sitting = Sitting(rig.simulator, private_folder, section, api_key=onelogin.CLIENT_SECRET)
+
+        def see(shown: Terminal) -> int:
+            shown.shows("Password: ")
+            shown.types("wonderland")
+            shown.shows("/api/1/login/auth: 200, ")
+            shown.shows("PasswordRight")
+            shown.shows("/api/1/login/verify_factor: 200, ")
+            shown.shows("by SMS. ")
+            shown.shows(": ")
+            shown.types(sitting.do(lambda: next(iter(latest(rig.simulator.asked).sent.values()))))
+            return shown.ends()
+
+        status, output = await sitting.login(see, "alice", "--password", "--factor", "sms")
+        asked = latest(rig.simulator.asked)
+    assert (status, "approved: approved" in output) == (0, True), output
+    assert not any(secret in output for secret in ("wonderland", onelogin.CLIENT_SECRET, asked.id))
+
+
+async def test_onelogin_with_a_wrong_password(private_folder: Path) -> None:
+    """An administrator who mistypes the password sees that OneLogin refuses it, and nobody is asked."""
+    async with onelogin_rig.rig() as rig:
+        section = ONELOGIN.replace("CLIENT", onelogin.CLIENT_ID).replace("example", onelogin.SUBDOMAIN)
+        sitting = Sitting(rig.simulator, private_folder, section, api_key=onelogin.CLIENT_SECRET)
+
+        def see(shown: Terminal) -> int:
+            shown.shows("Password: ")
+            shown.types("builder")
+            return shown.ends()
+
+        status, output = await sitting.login(see, "alice", "--password")
+        assert rig.simulator.ledger.counts["pushes"] == 0
+    assert (status, "not approved: bad_password" in output, "builder" in output) == (1, True, False), output
+
+
+def latest(asked: Mapping[str, Any]) -> Any:
+    """Return what was asked last."""
+    return list(asked.values())[-1]
