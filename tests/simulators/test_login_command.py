@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.simulators import logintc, logintc_rig, onelogin, onelogin_rig
+from tests.simulators import logintc, logintc_rig, onelogin, onelogin_rig, threatwinds_rig
 from tests.simulators.base import Simulator, until
 from tests.support.config import RADIUS, write_config
 from tests.support.gate import PUSHGATE
@@ -59,6 +59,13 @@ provider:
   url: {url}
   client_id: CLIENT
   client_secret_file: {folder}/api.key
+"""
+
+THREATWINDS = """\
+provider:
+  type: threatwinds
+  url: {url}
+  address: {{template: "{{user}}@example.com"}}
 """
 
 
@@ -137,6 +144,31 @@ async def test_onelogin_with_a_wrong_password(private_folder: Path) -> None:
         status, output = await sitting.login(see, "alice", "--password")
         assert rig.simulator.ledger.counts["pushes"] == 0
     assert (status, "not approved: bad_password" in output, "builder" in output) == (1, True, False), output
+
+
+async def test_threatwinds(private_folder: Path) -> None:
+    """An administrator types a mailed code, then gives up another login: ThreatWinds keeps no session of either."""
+    async with threatwinds_rig.rig() as rig:
+        sitting = Sitting(rig.simulator, private_folder, THREATWINDS)
+
+        def type_code(shown: Terminal) -> int:
+            shown.shows("Code sent to ")
+            shown.types(sitting.do(rig.right_code))
+            return shown.ends()
+
+        def give_up(shown: Terminal) -> int:
+            shown.shows("Code sent to ")
+            shown.process.sendintr()
+            shown.shows("given up: withdrawing what is open")
+            return shown.ends()
+
+        status, output = await sitting.login(type_code, "alice")
+        given_up, said = await sitting.login(give_up, "alice")
+        assert rig.leftovers() == 0
+    assert (status, "approved: approved" in output) == (0, True), output
+    assert (given_up, "not approved: withdrawn" in said) == (1, True), said
+    # Once: the terminal itself shows what is typed.
+    assert output.count(rig.simulator.mails[0].code) == 1
 
 
 def latest(asked: Mapping[str, Any]) -> Any:

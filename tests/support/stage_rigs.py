@@ -18,7 +18,7 @@ from pushgate.firstfactor.provider import ProviderFirstFactor, can_check_passwor
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import Provider
-from tests.simulators import logintc_rig, onelogin_rig
+from tests.simulators import logintc_rig, onelogin_rig, threatwinds_rig
 from tests.simulators.memory import in_memory
 from tests.simulators.rig import Rig
 from tests.support.stage_people import Seen
@@ -27,6 +27,7 @@ RIGS: Mapping[str, Callable[[FakeClock], Any]] = {
     "logintc": logintc_rig.rig,
     "onelogin-v1": onelogin_rig.rig_v1,
     "onelogin-v2": onelogin_rig.rig,
+    "threatwinds": threatwinds_rig.rig,
 }
 SHOWN = {"pushes": ("rings",), "mails": ("gets", "mail"), "texts": ("gets", "text"), "cancels": ("stops",)}
 """What a person sees of what the simulator counts."""
