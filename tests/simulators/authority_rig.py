@@ -66,7 +66,7 @@ class AuthorityRig(Rig):
 
     @override
     def leftovers(self) -> int:
-        return self.authority.authority.keeper.pending
+        return self.authority.authority.keeper.pending - len(self.simulator.forgotten)
 
     @override
     def provider_at(self, url: str, key: str | None = None) -> LoginTc:
