@@ -86,7 +86,7 @@ async def test_a_large_reply_is_cut_off() -> None:
     """A server that sends more than 64 KiB breaks the protocol."""
     async with answering(lambda _request, _body: say(200, b" " * 100_000)) as server:
         failure = await failure_at(server.url)
-    assert (failure.kind, failure.sent) == (FailureKind.PROTOCOL, True)
+    assert (failure.kind, failure.sent, failure.status) == (FailureKind.PROTOCOL, True, 200)
 
 
 async def test_a_gzip_bomb_is_cut_off_after_decompression() -> None:
