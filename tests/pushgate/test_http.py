@@ -368,11 +368,11 @@ async def test_somebody_looks_on_at_replies_and_failures() -> None:
             client = JsonClient(server.url, CLOCK, {"Authorization": "hidden"})
         try:
             await client.request("POST", "/users/HIDDEN?name=hidden", deadline=CLOCK.now() + 5, body={"x": "hidden"})
-            await client.request("PUT", "/y", deadline=CLOCK.now() + 5, form={"code": "hidden"})
+            await client.request("PUT", "/verify", deadline=CLOCK.now() + 5, form={"code": "hidden"})
         finally:
             await client.close()
     shown = [(each.server, each.method, each.path, each.status, each.failure) for each in seen]
-    assert shown == [(server.url, "POST", "/users/*?name=*", 404, ""), (server.url, "PUT", "/y", 404, "")]
+    assert shown == [(server.url, "POST", "/users/*?name=*", 404, ""), (server.url, "PUT", "/verify", 404, "")]
     assert "hidden" not in str(seen).lower()
     assert all(0 < each.seconds < 5 for each in seen)
 
