@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pushgate.build_clerk import build_clerk, clerk_secrets
 from pushgate.build_onelogin import build_onelogin, onelogin_secret
 from pushgate.build_secrets import check_ca_file, read_word
 from pushgate.build_threatwinds import build_threatwinds, threatwinds_faults
@@ -11,9 +12,11 @@ from pushgate.files import check_socket_folder
 from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.http import JsonClient
 from pushgate.providers.base import Provider
+from pushgate.providers.clerk import Clerk
 from pushgate.providers.logintc import LoginTc
 from pushgate.providers.onelogin import OneLogin
 from pushgate.providers.threatwinds import ThreatWinds
+from pushgate.sections.clerk import ClerkSettings
 from pushgate.sections.onelogin import OneLoginSettings
 from pushgate.sections.provider import LoginTcSettings, ProviderSettings
 from pushgate.sections.threatwinds import ThreatWindsSettings
@@ -37,6 +40,8 @@ def build_provider(settings: ProviderSettings, clock: Clock, name: str = "provid
             return build_onelogin(settings, clock, name)
         case ThreatWindsSettings():
             return build_threatwinds(settings, clock, name)
+        case ClerkSettings():
+            return build_clerk(settings, clock, name)
 
 
 def class_of(settings: ProviderSettings) -> type[Provider]:
@@ -48,6 +53,8 @@ def class_of(settings: ProviderSettings) -> type[Provider]:
             return OneLogin
         case ThreatWindsSettings():
             return ThreatWinds
+        case ClerkSettings():
+            return Clerk
 
 
 def checks_passwords(settings: ProviderSettings) -> bool:
@@ -71,6 +78,8 @@ def provider_faults(settings: ProviderSettings, made_later: Path | None = None) 
                 onelogin_secret(settings)
             case ThreatWindsSettings():
                 return threatwinds_faults(settings)
+            case ClerkSettings():
+                clerk_secrets(settings)
     except ConfigurationError as error:
         return list(error.problems)
     return []

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-FIXED_WORD = re.compile(r"[a-z][a-z_]{0,31}|v?[0-9]", re.ASCII)
+FIXED_WORD = re.compile(r"[a-z][a-z_]{0,31}|oauth2|v?[0-9]", re.ASCII)
 """A word or version of an API; ids hold other characters, or are longer."""
 LEFT_OUT = "*"
 

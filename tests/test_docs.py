@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pushgate.build_provider import checks_passwords
 from pushgate.build_radius import read_clients, warn_about
 from pushgate.build_routes import build_routes
 from pushgate.build_threatwinds import read_map
@@ -19,6 +20,7 @@ from pushgate.decision import Reason
 from pushgate.errors import PushgateError
 from pushgate.sections.common import Address
 from pushgate.sections.firstfactor import LdapFirstFactor, LdapServer, PamFirstFactor, RadiusFirstFactor
+from pushgate.sections.provider import ProviderSettings
 from pushgate.sections.radius import RadiusSettings
 from pushgate.sections.radius_client import ClientBehaviour, RadiusClient
 from pushgate.sections.radsec import RadsecSettings
@@ -35,6 +37,7 @@ README = ROOT / "README.md"
 WRITTEN_AS_TEXT = (Address, LdapServer)
 PAGE_OF_ITS_OWN = ("first_factor", "radsec")
 SAME_AS_ABOVE = "providers"
+"""Pages whose examples are tried as whole configurations."""
 
 
 def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
@@ -119,6 +122,28 @@ def test_the_example_of_several_providers_is_right() -> None:
     routes = build_routes(Settings.model_validate(yaml.safe_load(example)))
     assert (routes.default, routes.services["sudo"].order) == (("phones",), ("phones",))
     assert list(routes.services["sshd"].orders()) == [("phones", "cloud"), ("cloud",)]
+
+
+def test_the_example_of_an_order_is_right() -> None:
+    """An administrator who copies the example of docs/providers/README.md has the order that it speaks of."""
+    page = (ROOT / "docs" / "providers" / "README.md").read_text()
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert build_routes(Settings.model_validate(yaml.safe_load(example))).default == ("phones", "onelogin")
+
+
+def test_every_provider_is_in_the_table() -> None:
+    """An administrator finds what each type of provider can do, and whether it checks passwords, in one table."""
+    page = (ROOT / "docs" / "providers" / "README.md").read_text()
+    head, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\|.*$", page, re.MULTILINE)
+    ]
+    column = head.index("checks the password")
+    shown = {name: row[column] == "yes" for row in rows for name in re.findall(r"^\[`([a-z]+)`\]", row[0])}
+    [union, _] = get_args(ProviderSettings)
+    sections = [section.model_construct() for section in get_args(union)]
+    types = {get_args(type(section).model_fields["type"].annotation)[0]: section for section in sections}
+    assert shown.items() >= {name: checks_passwords(section) for name, section in types.items()}.items()
+    assert all((ROOT / "docs" / "providers" / f"{name}.md").is_file() for name in types)
 
 
 def test_every_end_of_a_connection_is_documented() -> None:

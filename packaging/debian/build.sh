@@ -123,6 +123,7 @@ install_documents() {
   documents=$root/usr/share/doc/pushgate
   install -D -m 0644 -t "$documents" "$source/README.md"
   install -D -m 0644 -t "$documents/docs" "$source"/docs/*.md
+  install -D -m 0644 -t "$documents/docs/providers" "$source"/docs/providers/*.md
   install -D -m 0644 -t "$documents/config/nas" "$source"/config/nas/*.md
   install -D -m 0644 -t "$root/usr/share/lintian/overrides" "$here/lintian-overrides"
   mv "$root/usr/share/lintian/overrides/lintian-overrides" "$root/usr/share/lintian/overrides/pushgate"

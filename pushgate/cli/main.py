@@ -7,6 +7,7 @@ import click
 
 from pushgate import __version__
 from pushgate.cli.check import check
+from pushgate.cli.clerk import clerk
 from pushgate.cli.control import reload, status
 from pushgate.cli.demo import demo
 from pushgate.cli.device import approve, deny, device, pending, watch
@@ -27,7 +28,7 @@ def cli() -> None:
     """Put a person's approval in front of SSH, sudo and VPN logins."""
 
 
-ABOUT_PEOPLE = (user, offline, device, pending, watch, approve, deny)
+ABOUT_PEOPLE = (user, offline, clerk, device, pending, watch, approve, deny)
 for command in (serve, check, reload, status, doctor, pam, unlock, login, demo, *ABOUT_PEOPLE):
     cli.add_command(command)
 for command in (totp, bypass):

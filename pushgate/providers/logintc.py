@@ -20,6 +20,7 @@ from pushgate.login import Code, Login, Method, Push
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers import logintc_sharing as sharing
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
+from pushgate.providers.failures import log_failure
 from pushgate.providers.logintc_email import EmailCodes
 from pushgate.providers.logintc_failures import NotMetError, failed_call
 from pushgate.providers.logintc_handles import CODE_TRIES, MailedCode, OpenSession
@@ -75,10 +76,10 @@ class LoginTc(Provider):
     async def look_around(self, login_timeout: float) -> None:
         self.server.login_timeout = login_timeout
         failed = await self.reach(self.clock.now() + 2 * CALL_SECONDS)
+        # No sign of life for a login: a server that hangs just after the start would not be noticed in time.
+        self.server.stale = True
         if failed is not None:
-            log.warning(
-                "provider_not_met", provider=self.name, kind=failed.kind, problem=failed.detail, hint=failed.hint
-            )
+            log_failure(self.name, "look_around", failed)
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
@@ -234,6 +235,8 @@ class LoginTc(Provider):
             return TOO_MANY
         outcome = await self.check_for(handle, code.encode("utf-8", "surrogatepass"), deadline)
         if not isinstance(outcome, Failed):
+            if isinstance(handle, MailedCode):
+                self.email.note_right_code(handle)
             return outcome
         if isinstance(handle, MailedCode) and outcome.kind is FailureKind.BAD_CODE and handle.tally.codes < CODE_TRIES:
             return self.email.question(handle)

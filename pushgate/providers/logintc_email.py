@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pushgate.clock import Clock
 from pushgate.http import Reply, RequestFailedError
+from pushgate.limiter import Limiter
 from pushgate.login import Login
 from pushgate.outcome import Failed, FailureKind, NeedsCode
 from pushgate.providers.logintc_failures import failed_call, failed_reply, not_found
@@ -22,6 +23,9 @@ GOOD_FOR_SECONDS = 120.0
 """How long a code is good unless LoginTC's administrator has changed it: the API does not tell."""
 RESEND_SECONDS = 30.0
 RESENDS = 3
+MAILS, MAILS_WITHIN = 5, 900.0
+"""E-mails to one person within so many seconds, as long as none of their codes was right."""
+TOO_MANY = Failed(FailureKind.RATE_LIMITED, asked=False, detail=f"{MAILS} e-mails to this person: our own limit")
 SWITCHED_OFF = "is Email OTP switched on in the domain's policy, and has the user an address?"
 PROMPT = "Code sent by e-mail"
 TOO_SOON = "Wait half a minute before you ask for another. Code sent by e-mail"
@@ -33,18 +37,37 @@ class EmailCodes:
 
     def __init__(self, server: LoginTcServer, clock: Clock) -> None:
         self.server, self.clock = server, clock
+        self.mails = Limiter(clock, MAILS, MAILS_WITHIN)
 
     async def begin(self, login: Login, facts: ServerFacts, deadline: float) -> NeedsCode | Failed:
-        """Have a code sent to the person."""
+        """Have a code sent to the person, unless too many were."""
+        # Counted before it is sent, or many logins at the same moment would each find the limit unspent.
+        if not self.mails.take(login.user):
+            return TOO_MANY
+        handle = await self.send_first(login, facts, deadline)
+        if isinstance(handle, Failed):
+            if not handle.asked:
+                self.mails.give_back(login.user)
+            return handle
+        return self.question(handle)
+
+    async def send_first(self, login: Login, facts: ServerFacts, deadline: float) -> MailedCode | Failed:
+        """Find the person, and have the first code sent."""
         user_id = await self.find_user(login.user, deadline)
         if isinstance(user_id, Failed):
             return user_id
         handle = MailedCode(secrets.token_hex(16), login, user_id)
-        return await self.send(handle, facts, deadline) or self.question(handle)
+        return await self.send(handle, facts, deadline) or handle
+
+    def note_right_code(self, handle: MailedCode) -> None:
+        """Forget what was sent to a person who is there and got in."""
+        self.mails.forget(handle.login.user)
 
     async def pretend(self, login: Login, deadline: float) -> NeedsCode | Failed:
         """Do what ``begin`` does, as far as a stranger can see it: two calls, and a question that no code answers."""
         handle = MailedCode(secrets.token_hex(16), login, "")
+        if not self.mails.take(login.user):
+            return TOO_MANY
         for _ in range(2):
             failed = await self.call_for_nobody(deadline)
             if failed is not None:
@@ -55,10 +78,10 @@ class EmailCodes:
     async def resend(self, handle: MailedCode, facts: ServerFacts, deadline: float) -> NeedsCode | Failed:
         """Have another code sent, unless that was done a moment ago or often enough; the earlier one stays as it is."""
         tally = handle.tally
-        if tally.resent >= RESENDS:
-            return self.question(handle, NO_MORE)
-        if self.clock.now() - tally.sent_at < RESEND_SECONDS:
+        if tally.resent < RESENDS and self.clock.now() - tally.sent_at < RESEND_SECONDS:
             return self.question(handle, TOO_SOON)
+        if tally.resent >= RESENDS or not self.mails.take(handle.login.user):
+            return self.question(handle, NO_MORE)
         tally.resent += 1
         failed = await (self.send(handle, facts, deadline) if handle.user_id else self.call_for_nobody(deadline))
         if failed is not None:

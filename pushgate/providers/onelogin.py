@@ -171,9 +171,7 @@ class Pretence(Handle):
 def life_of(handle: Handle) -> Life | None:
     """Return what remembers the end of a question."""
     match handle:
-        case FactorQuestion():
-            return handle.checked.life
-        case CheckedPassword() | Verification():
+        case CheckedPassword() | FactorQuestion() | Verification():
             return handle.life
         case _:
             return None

@@ -68,7 +68,11 @@ def told(problem: Failed, step: str, *, asked: bool) -> Failed:
 
 
 async def poll(
-    look: Callable[[float], Awaitable[Seen]], life: Life, clock: Clock, budget: CallBudget, deadline: float
+    look: Callable[[float], Awaitable[Seen]],
+    is_over: Callable[[], bool],
+    clock: Clock,
+    budget: CallBudget,
+    deadline: float,
 ) -> Approved | Denied | Failed:
     """Look until somebody has answered; the last look is at the deadline."""
     started, heard, asked_for = clock.now(), False, 0.0
@@ -76,13 +80,13 @@ async def poll(
         now = clock.now()
         pause = max(budget.pause(now - started), asked_for)
         await clock.sleep(max(0.0, min(pause, deadline - now)))
-        if life.is_over():
+        if is_over():
             return OVER
         looked_at = clock.now()
         # Past the deadline this is the last look: the caller bounds it.
         seen = await look(max(deadline, looked_at + 1.0))
         if seen.outcome is not None and not seen.again:
-            return OVER if life.is_over() else seen.outcome
+            return OVER if is_over() else seen.outcome
         heard, asked_for = heard or seen.outcome is None, seen.pause
         if looked_at >= deadline:
             # Who was heard waiting once, and then went away, has asked a person who did not answer in time.

@@ -67,6 +67,7 @@ class CheckedPassword(Handle):
     """Empty: OneLogin wants no second factor, and the configuration allows that."""
     expires_at: float = 0.0
     life: Life = field(default_factory=Life, repr=False)
+    """Of the login; it goes on where the person chooses another way, and ends all its questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class FactorQuestion(Handle):
 
     checked: CheckedPassword
     device: Device
+    life: Life = field(default_factory=Life, repr=False)
+
+    def is_over(self) -> bool:
+        """Whether nothing that is answered now counts."""
+        return self.life.is_over() or self.checked.life.is_over()
 
 
 class PasswordLogin:
@@ -153,15 +159,16 @@ class PasswordLogin:
                 return Seen(Denied())
             return seen_reply(reply, outcome)
 
-        return await poll(look, checked.life, self.clock, self.server.budget, deadline)
+        return await poll(look, question.is_over, self.clock, self.server.budget, deadline)
 
     async def submit(
         self, question: FactorQuestion, text: str, deadline: float, *, asked: bool = True
     ) -> Approved | Failed:
         """Check a code with the same state_token; while a push is out, the code of whatever makes some."""
         checked, device = question.checked, question.device
-        if checked.life.is_over():
+        if question.is_over():
             return OVER
+        # Of all questions of this login together: OneLogin counts them per person, too.
         if checked.life.wrong_codes >= MAX_TRIES:
             return TOO_MANY
         if device.kind in POLLED:

@@ -111,7 +111,7 @@ class Verifications:
                 return seen_failure(error)
             return seen_reply(reply, read_verification(reply, question.verification_id))
 
-        return await poll(look, question.life, self.clock, self.server.budget, deadline)
+        return await poll(look, question.life.is_over, self.clock, self.server.budget, deadline)
 
     async def submit(
         self, question: Verification, text: str, deadline: float, *, asked: bool = True

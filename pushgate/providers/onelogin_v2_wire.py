@@ -106,10 +106,14 @@ def read_created(reply: Reply, user_id: str) -> str | Failed:
     return verification_id
 
 
+def is_refused(reply: Reply) -> bool:
+    """Whether OneLogin surely has not done what it was asked to."""
+    return 300 <= reply.status < 500 or reply.status == 503
+
+
 def failure_of_create(reply: Reply) -> Failed:
     """Name the failure of a create: what surely was refused has asked nobody."""
-    refused = reply.status < 500 or reply.status == 503
-    problem = failure(reply, "create", asked=not refused)
+    problem = failure(reply, "create", asked=not is_refused(reply))
     # The device was there a moment ago; now it is not.
     return nobody(reply, "create") if problem.kind is FailureKind.EXPIRED else problem
 
@@ -136,7 +140,8 @@ def read_verification(reply: Reply, verification_id: str) -> Approved | Denied |
 
 
 def read_otp(reply: Reply, *, asked: bool) -> Approved | Failed:
-    """Read the answer to a code."""
+    """Read the answer to a code; one that was not surely refused may have been used up."""
+    asked = asked or not is_refused(reply)
     if reply.status in (401, 403):
         # Our token has just been used for reads, and ``OneLoginServer`` has looked whether it is still the right one.
         problem = failure(reply, "otp", asked=asked)

@@ -18,7 +18,7 @@ from pushgate.clock import Clock
 from pushgate.http import RequestFailedError
 from pushgate.providers.base import WITHDRAW_SECONDS
 from pushgate.providers.threatwinds_server import ThreatWindsServer, session_path
-from pushgate.providers.threatwinds_wire import DONE, GONE, Session, leftovers, read_sessions
+from pushgate.providers.threatwinds_wire import GONE, Session, is_acknowledged, leftovers, read_sessions
 from pushgate.text import clean
 
 log = structlog.get_logger()
@@ -34,7 +34,8 @@ SWEEP_SECONDS = 5.0
 GOODBYE_SECONDS = 2.0
 """What a stopping daemon gives to what is under way."""
 NO_RIGHT = (401, 403)
-"""The bearer has expired, or is not allowed to: it will not get better by waiting."""
+"""The bearer has expired, or may not close what is not verified."""
+REFUSALS = 5
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Owed:
 
     session: Session
     tries: int = 0
+    is_gone: bool = False
+    """The server has said once that there is none: it is asked a second time, as a proxy can say that, too."""
 
 
 class Closing:
@@ -75,24 +78,27 @@ class Closing:
             self.keep_trying()
 
     async def settle(self, owed: Owed) -> bool:
-        """Try to close a session that is owed; False if it is worth another try."""
+        """Try to close a session that is owed; False if the server does not work, so that no other need be tried."""
         session = owed.session
         owed.tries += 1
+        until = self.clock.now() + WITHDRAW_SECONDS
         try:
-            until = self.clock.now() + WITHDRAW_SECONDS
             reply = await self.server.call("DELETE", session_path(session.id), until, bearer=session.bearer)
-            if reply.status in DONE or reply.status in GONE:
+        except RequestFailedError as failure:
+            works, error = False, failure.detail
+        else:
+            if is_acknowledged(reply) or (reply.status in GONE and owed.is_gone):
                 self.forget(session.id)
                 return True
-            final, error = reply.status in NO_RIGHT, f"HTTP {reply.status}"
-        except RequestFailedError as failure:
-            final, error = False, failure.detail
+            if reply.status in GONE:
+                owed.is_gone = True
+                return True
+            works, error = reply.status in NO_RIGHT, f"HTTP {reply.status}"
         if owed.tries == 1:
             log.warning("withdraw_failed", session=clean(session.id, 128), error=error)
-        final = final or owed.tries >= TRIES
-        if final:
+        if owed.tries >= (REFUSALS if works else TRIES):
             self.note(session.id)
-        return final
+        return works
 
     def forget(self, session_id: str) -> None:
         """Owe nothing more for a session."""
@@ -147,7 +153,7 @@ class Closing:
         closed = 0
         for session_id in found:
             answer = await self.server.call("DELETE", session_path(session_id), until, bearer=own.bearer)
-            if answer.status in DONE or answer.status in GONE:
+            if is_acknowledged(answer) or answer.status in GONE:
                 self.forget(session_id)
                 closed += 1
         if found:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from .clerk import ClerkSettings
 from .common import AbsolutePath, Section, check_server
 from .onelogin import OneLoginSettings
 from .threatwinds import ThreatWindsSettings
@@ -32,5 +33,7 @@ class LoginTcSettings(Section):
         return self
 
 
-ProviderSettings = Annotated[LoginTcSettings | OneLoginSettings | ThreatWindsSettings, Field(discriminator="type")]
+ProviderSettings = Annotated[
+    LoginTcSettings | OneLoginSettings | ClerkSettings | ThreatWindsSettings, Field(discriminator="type")
+]
 """Any provider; the key ``type`` says which."""

@@ -15,6 +15,7 @@ DOMAIN = "9120580e94f134cb7c9f27cd1e43dbc82980e152"
         ("/api/ping", "/api/ping"),
         (f"/api/domains/{DOMAIN}/sessions/{DOMAIN[::-1]}?wait=25", "/api/domains/*/sessions/*?wait=*"),
         ("/api/1/login/verify_factor", "/api/1/login/verify_factor"),
+        ("/auth/oauth2/v2/token", "/auth/oauth2/v2/token"),
         ("/api/2/mfa/users/12345/verifications/56e4c7b6-0e4d", "/api/2/mfa/users/*/verifications/*"),
         ("/v1/users?username=alice&limit=2", "/v1/users?username=*&limit=*"),
         ("/v1/client/sessions/sess_2aBcDeF/verify?_is_native=1&__clerk_session_id=x", None),

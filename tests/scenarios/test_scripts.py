@@ -26,7 +26,7 @@ def titles(folder: Path) -> list[str]:
     return [line for line in lines if line.startswith("==")]
 
 
-@pytest.mark.parametrize("script", scripts(FOLDER))
+@pytest.mark.parametrize("script", [*scripts(FOLDER), *scripts(FOLDER / "providers")])
 async def test_login(script: str) -> None:
     """People and appliances of a script see what it says, when it says, and nothing else."""
     await play(script)
@@ -34,6 +34,6 @@ async def test_login(script: str) -> None:
 
 def test_titles() -> None:
     """A failing script can be understood by its title: each has a sentence of its own."""
-    found = titles(FOLDER)
+    found = titles(FOLDER) + titles(FOLDER / "providers")
     assert [title for title in found if not title.endswith(".")] == []
     assert len(found) == len(set(found)) > 80

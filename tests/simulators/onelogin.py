@@ -50,9 +50,9 @@ class OneLoginSimulator(Simulator):
         self.token = ""
 
     def open_questions(self) -> int:
-        """How many questions could still be answered."""
+        """How many questions are with a person and could still be answered."""
         now = self.clock.now()
-        return sum(not (each.over or each.answer) and now < each.ends_at for each in self.asked.values())
+        return sum(each.device is not None and each.is_open(now) for each in self.asked.values())
 
     async def serve(self, request: Recorded) -> Answer:
         """Answer as OneLogin does."""
@@ -152,7 +152,8 @@ class OneLoginSimulator(Simulator):
         if device.kind == "code":
             return v1_error(400, "OTP token blank")
         if body.get("do_not_notify") is not True:
-            login.device = device
+            # What was answered belongs to the device that was asked before.
+            login.device, login.answer = device, ""
             self.ask(login, device)
         else:
             self.ledger.counts["polls"] += 1

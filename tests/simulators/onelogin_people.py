@@ -77,6 +77,10 @@ class Asked:
     """The codes that were sent, by device."""
     over: bool = False
 
+    def is_open(self, now: float) -> bool:
+        """Whether it has neither been answered nor run out."""
+        return not (self.over or self.answer) and now < self.ends_at
+
     def accepts(self, device: SimDevice, code: str) -> bool:
         """Whether a code is right."""
         return code in filter(None, (device.code, self.sent.get(device.id)))

@@ -34,8 +34,6 @@ class OneLoginRig(Rig):
     name: ClassVar[str] = "onelogin-v2"
     rings: ClassVar[bool] = True
     checks_codes: ClassVar[bool] = True
-    withdraws: ClassVar[bool] = False
-    """OneLogin has no call that takes a question back: it stays on the telephone until it runs out."""
     simulator: OneLoginSimulator
     provider: OneLogin
 

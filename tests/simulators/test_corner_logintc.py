@@ -625,6 +625,17 @@ async def test_corner_22_another_mail_within_half_a_minute_costs_no_call(gate: G
     assert opened == Approved("code")
 
 
+async def test_corner_22_a_mailbox_that_had_enough_costs_no_call(gate: Gate) -> None:
+    """A login by e-mail of somebody who got five within a quarter of an hour is refused before any call."""
+    for _ in range(5):
+        await gate.ask(factor=Method("email"))
+    requests = len(gate.simulator.ledger.requests)
+    outcome = await gate.begin(factor=Method("email"))
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.asked) == (FailureKind.RATE_LIMITED, False)
+    assert (gate.count("mails"), len(gate.simulator.ledger.requests)) == (5, requests)
+
+
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("shape", ["compact", "spaced", "docs"])
 async def test_corner_24_each_form_of_a_reply_is_the_same_login(gate: Gate, status: int, shape: Any) -> None:

@@ -14,23 +14,27 @@ A script is one line for each thing that is done or seen, with its second::
 What is seen must come at exactly that second, and nothing may be seen that the script does not name. Words at the end
 of what is seen can be left out. The lines:
 
-- ``client MODE [number=...] [password[=unavailable]] [gtc_rounds=N] [window=N] [abandon] ...``, see ``Settings``;
+- ``client MODE [number=...] [password[=unavailable|provider]] [two_attempts=N] [gtc_rounds=N] [window=N] ...``, see
+  ``Settings``; ``provider NAME``: people are behind this provider, as ``stage_rigs`` says;
 - ``nas asks [password=] [user=] [from=] [port=] [session=] [host=] [id=]``, ``nas answers TEXT [of=NAS]``,
   ``nas repeats [N]``, ``nas eap start|hello|identity|gtc|nak|md5 [TEXT]``;
 - ``nas.2`` is another port of ``nas``, ``twin`` another appliance of its client, ``other`` one of another client;
 - ``phone approves|denies [SESSION]``, ``provider fails KIND``, ``provider begins|withdraws SECONDS``, ``desk stops``;
+- ``server counts pushes=1 ...``: what the simulator of a provider has been asked so far;
 - seen: ``nas hears accept|reject|challenge TEXT SECONDS``, ``phone rings USER [NUMBER]``, ``phone stops SESSION``,
   ``code CODE USER``, ``password TYPED``, ``audit REASON FACTOR``.
 """
 
 import dataclasses
 import shlex
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from pushgate.attempts import CoolDown, Places, PushBudget
 from pushgate.authenticator import Authenticator, Guards
 from pushgate.clock import FakeClock
+from pushgate.firstfactor.base import FirstFactor
 from pushgate.outcome import Approved, Denied, Failed, FailureKind
 from pushgate.policy import Policy, Rule
 from radius_server.clients import Client, NameRules
@@ -43,6 +47,8 @@ from radius_server.wire import parse
 from tests.support.radius import SECRET
 from tests.support.stage_nas import Nas
 from tests.support.stage_people import Passwords, People, Seen, SeenAudit
+from tests.support.stage_rigs import RiggedPeople
+from tests.support.stage_rigs import rigged as rigged_people
 
 
 @dataclass
@@ -51,8 +57,10 @@ class Settings:
 
     mode: str = "direct"
     rule: Rule = field(default_factory=Rule)
+    provider: str = ""
+    """The name of a rig; nothing: the people of the script itself."""
     password: str = ""
-    """``checked`` or ``unavailable``; nothing: there is no first factor."""
+    """``checked`` or ``unavailable``, ``provider``: checked by that; nothing: there is no first factor."""
     gtc_rounds: int = 0
     window: float | None = None
     abandon: bool = False
@@ -64,8 +72,11 @@ class Settings:
     limit: int = 100
 
     def read(self, line: str) -> None:
-        """Take a line like ``client hybrid number=optional``."""
-        mode, *words = line.split()[1:]
+        """Take a line like ``client hybrid number=optional``, or ``provider onelogin-v1``."""
+        head, mode, *words = line.split()
+        if head == "provider":
+            self.provider = mode
+            return
         self.mode = mode
         for word in words:
             key, _, value = word.partition("=")
@@ -74,6 +85,8 @@ class Settings:
                     self.rule = dataclasses.replace(self.rule, number=value)  # type: ignore[arg-type]
                 case "separator-in-password":
                     self.rule = dataclasses.replace(self.rule, password_may_contain_separator=True)
+                case "two_attempts":
+                    self.rule = dataclasses.replace(self.rule, two_attempts=float(value))
                 case "fails-open":
                     self.rule = dataclasses.replace(self.rule, accept_if_unreachable=True)
                 case "password" | "group":
@@ -110,19 +123,21 @@ class Settings:
 class Stage:
     """Desk, core, people and appliances."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.clock = FakeClock()
-        self.seen = Seen(self.clock)
+    def __init__(self, settings: Settings, clock: FakeClock, seen: Seen, rigged: RiggedPeople | None) -> None:
+        self.clock, self.seen, self.rigged = clock, seen, rigged
         self.people = People(self.clock, self.seen)
         self.clients = {
             "nas": settings.client("vpn", "192.0.2.0/24"),
             "other": settings.client("other", "198.51.100.0/24"),
         }
         services = [client.name for client in self.clients.values()]
-        first = Passwords(self.seen, available=settings.password == "checked")
+        first: FirstFactor = Passwords(self.seen, available=settings.password == "checked")
+        if settings.password == "provider":
+            assert rigged is not None
+            first = rigged.first_factor()
         self.core = Authenticator(
             Policy(dict.fromkeys(services, settings.rule)),
-            self.people,
+            rigged or self.people,
             SeenAudit(self.seen),
             self.clock,
             timeout=60.0,
@@ -149,14 +164,16 @@ class Stage:
         await self.advance(float(second))
         match actor, words:
             case "phone", ["approves" | "denies" as answer, *which]:
-                outcome: Approved | Denied = Approved("phone") if answer == "approves" else Denied()
-                self.people.answer(which[0] if which else f"s{len(self.people.answers)}", outcome)
+                self.answer(which, approves=answer == "approves")
             case "provider", ["fails", kind]:
                 self.people.failure = Failed(FailureKind(kind), asked=False)
             case "provider", ["begins", seconds]:
                 self.people.begin_seconds = float(seconds)
             case "provider", ["withdraws", seconds]:
                 self.people.cancel_seconds = float(seconds)
+            case "server", ["counts", *pairs]:
+                assert self.rigged is not None
+                self.rigged.check_counts(pairs)
             case "desk", ["stops"]:
                 await self.desk.stop()
             case (("phone" | "code" | "password" | "audit"), _):
@@ -166,6 +183,14 @@ class Stage:
             case _, [verb, *rest]:
                 self.act(self.nas(actor), verb, rest)
         await self.clock.settle()
+
+    def answer(self, which: list[str], *, approves: bool) -> None:
+        """Let the person answer a question: the latest, if none is named."""
+        if self.rigged is not None:
+            self.rigged.answer(approves=approves)
+        else:
+            outcome: Approved | Denied = Approved("phone") if approves else Denied()
+            self.people.answer(which[0] if which else f"s{len(self.people.answers)}", outcome)
 
     async def advance(self, second: float) -> None:
         """Move the clock, with the desk's round once a second as the server does it."""
@@ -177,6 +202,7 @@ class Stage:
 
     def act(self, nas: Nas, verb: str, words: list[str]) -> None:
         """Let an appliance send a packet."""
+        words = [self.rigged.typed(word) for word in words] if self.rigged is not None else words
         options = dict(word.split("=", 1) for word in words if "=" in word)
         plain = [word for word in words if "=" not in word]
         state = self.nas(options.pop("of", nas.name)).state
@@ -202,19 +228,27 @@ class Stage:
 
 
 async def play(script: str) -> Stage:
-    """Play a script to its end, and a day longer, in which nothing more may be seen."""
+    """Play a script to its end, and a while longer, in which nothing more may be seen."""
     lines = [line.strip() for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     settings = Settings()
-    for line in lines:
-        if line.startswith("client "):
-            settings.read(line)
-    stage = Stage(settings)
-    for line in lines:
-        if not line.startswith("client "):
-            await stage.play(line)
-    await stage.clock.advance(300)
-    await stage.desk.stop()
-    assert stage.seen.left() == {}
-    assert (stage.desk.logins.tasks, stage.desk.joinable, stage.desk.states.open) == ({}, {}, {})
-    assert (len(stage.desk.watched), stage.table.in_flight) == (0, {})
+    heads = [line for line in lines if not line[0].isdigit()]
+    for line in heads:
+        settings.read(line)
+    clock = FakeClock()
+    seen = Seen(clock)
+    async with AsyncExitStack() as stack:
+        rigged = await rigged_people(settings.provider, clock, seen, stack) if settings.provider else None
+        stage = Stage(settings, clock, seen, rigged)
+        try:
+            for line in lines:
+                if line not in heads:
+                    await stage.play(line)
+            await clock.advance(300)
+        finally:
+            await stage.desk.stop()
+            await stage.core.close()
+        assert seen.left() == {}
+        assert (stage.desk.logins.tasks, stage.desk.joinable, stage.desk.states.open) == ({}, {}, {})
+        assert (len(stage.desk.watched), stage.table.in_flight) == (0, {})
+        assert rigged is None or rigged.rig.leftovers() == 0
     return stage

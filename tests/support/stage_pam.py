@@ -11,7 +11,8 @@ As in ``stage``, a script is one line for each thing that is done or seen, with 
      4 ssh ends SUCCESS
      4 audit approved push+number
 
-The head is ``service sshd|sudo|su|other`` with keys of the service's rule. An actor is one requester: one connection
+The head is ``service sshd|sudo|su|other`` with keys of the service's rule, and perhaps ``provider NAME``: then people
+are behind this provider, as ``stage_rigs`` says. An actor is one requester: one connection
 of sshd, one sudo; ``ssh`` that asks again is the next try of the same one, ``ssh.2`` another one. The lines:
 
 - ``X asks USER [stranger] [barred] [oneself] [from=ADDRESS] [command=TEXT]``, ``X types TEXT``,
@@ -27,6 +28,7 @@ import shlex
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from unittest import mock
 
@@ -51,6 +53,8 @@ from pushgate.policy import Policy
 from pushgate.sections.pam import PamSettings
 from tests.support.core import make_login
 from tests.support.stage_people import People, Seen, SeenAudit
+from tests.support.stage_rigs import RiggedPeople
+from tests.support.stage_rigs import rigged as rigged_people
 
 REQUEST = Request("00112233445566ff", b"alice", b"x", 0, 1, 0, timeout=75)
 SEEN_AS = {b"I": "told", b"E": "told", b"P": "prompted", b"Q": "prompted"}
@@ -87,7 +91,7 @@ class Try:
 class PamStage:
     """A host, the core, people and the programs that they log in by."""
 
-    def __init__(self, head: str) -> None:
+    def __init__(self, head: str, clock: FakeClock, seen: Seen, rigged: RiggedPeople | None) -> None:
         """Read the head of a script."""
         _, host, *words = shlex.split(head)
         options = dict(word.split("=", 1) for word in words)
@@ -97,16 +101,16 @@ class PamStage:
         lists = {key: [options.pop(key)] for key in ("exempt_users", "silent_users") if key in options}
         settings = PamSettings.model_validate({"services": {host: {**options, **lists}}})
         self.services: dict[str, ServiceOptions] = dict(pam_services(settings))
-        self.clock = FakeClock()
-        self.seen = Seen(self.clock)
+        self.clock, self.seen, self.rigged = clock, seen, rigged
         self.people = People(self.clock, self.seen)
         self.timeout = timeout
         guards = Guards(Places(100, 100), PushBudget(self.clock, budget), CoolDown(self.clock))
         rules = Policy(dict(pam_rules(settings)))
-        core = Authenticator(rules, self.people, SeenAudit(self.seen), self.clock, timeout=timeout, guards=guards)
+        provider = rigged or self.people
+        self.core = Authenticator(rules, provider, SeenAudit(self.seen), self.clock, timeout=timeout, guards=guards)
         self.threads = ThreadPoolExecutor(1)
         accounts = AccountSources(NssAccounts(), NssAccounts(), self.threads)
-        self.desk = Desk(core.authenticate, self.clock, accounts, Requesters(self.clock), Versions(new=new))
+        self.desk = Desk(self.core.authenticate, self.clock, accounts, Requesters(self.clock), Versions(new=new))
         self.tries: dict[str, Try] = {}
         self.past: list[Try] = []
         self.requesters: dict[str, int] = {}
@@ -118,18 +122,20 @@ class PamStage:
         self.look()
         match actor, words:
             case "phone", ["approves" | "denies" as answer]:
-                outcome: Approved | Denied = Approved("phone") if answer == "approves" else Denied()
-                self.people.answer(f"s{len(self.people.answers)}", outcome)
+                self.answer(approves=answer == "approves")
             case "provider", ["fails", kind]:
                 self.people.failure = Failed(FailureKind(kind), asked=False)
             case "provider", ["begins", seconds]:
                 self.people.begin_seconds = float(seconds)
+            case "server", ["counts", *pairs]:
+                assert self.rigged is not None
+                self.rigged.check_counts(pairs)
             case (("phone" | "code" | "audit"), _) | (_, ["told" | "prompted" | "ends", *_]):
                 self.seen.expect(float(second), actor, words)
             case _, ["asks", user, *rest]:
                 self.ask(actor, user, rest)
             case _, ["types", text]:
-                self.tries[actor].near.send(encode(b"r", text.encode()))
+                self.tries[actor].near.send(encode(b"r", self.typed(text).encode()))
             case _, ["is", "refused", "by", "sshd"]:
                 self.tries[actor].near.send(encode(b"r", JUNK))
             case _, ["leaves", *reason]:
@@ -138,6 +144,17 @@ class PamStage:
                 raise ValueError(line)
         await self.clock.settle()
         self.look()
+
+    def answer(self, *, approves: bool) -> None:
+        """Let the person answer the latest question."""
+        if self.rigged is not None:
+            self.rigged.answer(approves=approves)
+        else:
+            self.people.answer(f"s{len(self.people.answers)}", Approved("phone") if approves else Denied())
+
+    def typed(self, text: str) -> str:
+        """Return what a person types."""
+        return text if self.rigged is None else self.rigged.typed(text)
 
     def ask(self, actor: str, user: str, words: list[str]) -> None:
         """Let a program call the module."""
@@ -186,21 +203,28 @@ class PamStage:
         for each in tries:
             each.far.close()
         self.threads.shutdown()
+        await self.core.close()
 
 
 async def play_pam(script: str) -> PamStage:
     """Play a script to its end, and five minutes longer, in which nothing more may be seen."""
     lines = [line.strip() for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    stage = PamStage(lines[0])
-    # A requester of the script stands for a whole connection, so it is its own monitor.
-    with mock.patch.object(styles, "monitor_of", replace), mock.patch.object(requesters, "monitor_of", replace):
-        try:
-            for line in lines[1:]:
-                await stage.play(line)
-            await stage.clock.advance(300)
-            stage.look()
-        finally:
-            await stage.end()
-    assert stage.seen.left() == {}
-    assert stage.desk.requesters.pending == {}
+    named = [line.removeprefix("provider ") for line in lines if line.startswith("provider ")]
+    clock = FakeClock()
+    seen = Seen(clock)
+    async with AsyncExitStack() as stack:
+        rigged = await rigged_people(named[0], clock, seen, stack) if named else None
+        stage = PamStage(lines[0], clock, seen, rigged)
+        # A requester of the script stands for a whole connection, so it is its own monitor.
+        with mock.patch.object(styles, "monitor_of", replace), mock.patch.object(requesters, "monitor_of", replace):
+            try:
+                for line in lines[1 + len(named) :]:
+                    await stage.play(line)
+                await clock.advance(300)
+                stage.look()
+            finally:
+                await stage.end()
+        assert seen.left() == {}
+        assert stage.desk.requesters.pending == {}
+        assert rigged is None or rigged.rig.leftovers() == 0
     return stage

@@ -28,6 +28,8 @@ class Seen:
         self.events: dict[str, deque[tuple[float, list[str]]]] = {}
         self.history: list[tuple[str, list[str]]] = []
         """All of it in order, also what the script has named."""
+        self.slack = 0.0
+        """By how many seconds something may be seen before the script says so."""
 
     def note(self, actor: str, *words: str) -> None:
         """Note what an actor sees now."""
@@ -39,7 +41,8 @@ class Seen:
         waiting = self.events.get(actor)
         assert waiting, f"{second:g} {actor} {' '.join(words)}: nothing was seen by then; {self.left()}"
         when, seen = waiting.popleft()
-        assert (when, seen[: len(words)]) == (second, words), f"{actor} saw {seen} at {when:g}"
+        in_time = second - self.slack <= when <= second
+        assert (in_time, seen[: len(words)]) == (True, words), f"{second:g} {actor} saw {seen} at {when:g}"
 
     def left(self) -> dict[str, list[tuple[float, list[str]]]]:
         """Return what the script has not named."""

@@ -234,3 +234,61 @@ async def test_a_strangers_push_is_pretended_as_before() -> None:
     bench = Bench()
     result = await bench.provider.pretend(make_login(), bench.clock.now() + 60)
     assert result == Failed(FailureKind.NOT_ENROLLED, asked=False)
+
+
+async def test_a_person_gets_five_mails_in_a_quarter_of_an_hour() -> None:
+    """Whoever knows alice's name cannot fill her mailbox: a sixth login by e-mail makes no call at all."""
+    bench = Bench()
+    for _ in range(5):
+        await sent(bench)
+    before = len(bench.server.ledger)
+    sixth = await bench.begin(factor=EMAIL)
+    assert isinstance(sixth, Failed)
+    assert (sixth.kind, sixth.asked, mails(bench)) == (FailureKind.RATE_LIMITED, False, 5)
+    assert len(bench.server.ledger) == before
+    bench.server.user = [Reply(200, {"id": USER, "username": "bob"})]
+    assert isinstance(await bench.begin(factor=EMAIL, user="bob"), NeedsCode)
+    bench.server.user = [Reply(200, {"id": USER, "username": "alice"})]
+    await bench.clock.advance(900)
+    await sent(bench)
+
+
+async def test_mails_that_were_asked_for_again_count_as_well() -> None:
+    """A login that asks for more mails uses up what the person may get; the code that is there stays good."""
+    bench = Bench(create=[RIGHT])
+    handle = (await sent(bench)).handle
+    for _ in range(3):
+        await sent(bench)
+    await bench.clock.advance(30)
+    resent = []
+    for _ in range(2):
+        answer = await submit(bench, handle, "resend")
+        resent.append(answer.resent)
+        await bench.clock.advance(30)
+    assert (resent, mails(bench)) == ([True, False], 5)
+    assert await submit(bench, handle, "123456") == Approved("code")
+
+
+async def test_a_right_code_frees_the_mails_of_a_person() -> None:
+    """A person who gets in by e-mail all day is not stopped by what was sent before."""
+    bench = Bench(create=[RIGHT])
+    for _ in range(9):
+        handle = (await sent(bench)).handle
+        assert await submit(bench, handle, "123456") == Approved("code")
+
+
+async def test_mails_that_were_not_sent_do_not_count() -> None:
+    """A server that refuses to send mails uses up nothing; one that may have sent them does."""
+    for answer, limited in ((Reply(400, None), False), (Reply(500, None), True)):
+        bench = Bench(mail=[answer])
+        kinds = {(await bench.begin(factor=EMAIL)).kind for _ in range(6)}  # type: ignore[union-attr]
+        assert (FailureKind.RATE_LIMITED in kinds) is limited
+
+
+async def test_a_strangers_mails_are_limited_like_real_ones() -> None:
+    """A stranger cannot tell by a sixth login which names there are."""
+    bench = Bench(user=[Reply(404, None)])
+    outcomes = [await bench.provider.pretend(make_login(factor=EMAIL), bench.clock.now() + 60) for _ in range(6)]
+    assert [isinstance(outcome, NeedsCode) for outcome in outcomes] == [True] * 5 + [False]
+    assert isinstance(outcomes[5], Failed)
+    assert outcomes[5].kind is FailureKind.RATE_LIMITED

@@ -125,8 +125,18 @@ async def test_a_server_that_is_away_at_the_start_is_warned_about_at_its_return(
         await bench.provider.look_around(60)
         bench.server.ping = []
         assert await bench.provider.reach(bench.clock.now() + 5) is None
-    assert [entry["event"] for entry in logs] == ["provider_not_met", "domain_found", "session_ends_early"]
-    assert (logs[0]["problem"], logs[0]["hint"]) == ("ping: scripted", "check url, name look-up and the network")
+    assert [entry["event"] for entry in logs] == ["provider_failed", "domain_found", "session_ends_early"]
+    assert (logs[0]["detail"], logs[0]["hint"]) == ("ping: scripted", "check url, name look-up and the network")
+
+
+async def test_a_look_at_the_start_is_no_sign_of_life_for_a_login() -> None:
+    """A server that goes away just after the gate has started is noticed before anybody is asked."""
+    bench = Bench()
+    await bench.provider.look_around(60)
+    bench.server.ping = [outage(sent=False)]
+    failed = await bench.provider.reach(bench.clock.now() + 5)
+    assert failed is not None
+    assert (failed.kind, failed.asked) == (FailureKind.UNAVAILABLE, False)
 
 
 async def test_a_look_at_a_server_that_never_answers_ends() -> None:

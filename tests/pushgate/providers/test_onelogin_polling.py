@@ -42,7 +42,7 @@ class Bench:
     async def wait(self, seconds: float = 60) -> Approved | Denied | Failed:
         """Poll to the end."""
         budget = CallBudget(self.clock, 4500)
-        polling = asyncio.create_task(poll(self.look, self.life, self.clock, budget, seconds))
+        polling = asyncio.create_task(poll(self.look, self.life.is_over, self.clock, budget, seconds))
         for _ in range(int(seconds) + 2):
             await self.clock.advance(1)
         assert polling.done()

@@ -268,6 +268,34 @@ def test_a_login_that_was_given_up_opens_nothing() -> None:
     play(scene, password=True)
 
 
+def test_another_way_may_be_chosen() -> None:
+    """A person who gives up the push for a code by SMS goes on with the same password; the push opens nothing then."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        login = await rig.login()
+        first = await rig.provider.begin(login, rig.clock.now() + 60)
+        assert isinstance(first, Pending)
+        await rig.provider.cancel(first.handle)
+        second = await rig.provider.begin(replace(login, factor=Method("sms")), rig.clock.now() + 60)
+        assert isinstance(second, NeedsCode)
+        rig.approve(first.handle)
+        assert kind_of(await rig.provider.wait(first.handle, rig.clock.now() + 60)) is FailureKind.CANCELLED
+        for _ in range(3):
+            outcome = await rig.provider.submit(second.handle, "999999x", rig.clock.now() + 60)
+            assert kind_of(outcome) is FailureKind.BAD_CODE
+        right = rig.right_code(second.handle)
+        third = await rig.provider.begin(replace(login, factor=Method("email")), rig.clock.now() + 60)
+        assert isinstance(third, NeedsCode)
+        for handle, code in ((second.handle, right), (third.handle, rig.right_code(third.handle))):
+            assert kind_of(await rig.provider.submit(handle, code, rig.clock.now() + 60)) is FailureKind.BAD_CODE
+        assert rig.simulator.people["alice"].failures == 3
+        assert isinstance(login.checked, CheckedPassword)
+        await rig.provider.cancel(login.checked)
+        assert kind_of(await rig.provider.submit(third.handle, right, rig.clock.now() + 60)) is FailureKind.CANCELLED
+
+    play(scene, password=True)
+
+
 def test_a_password_that_was_given_up_asks_nobody() -> None:
     """A login that ended behind its password rings nobody any more."""
 

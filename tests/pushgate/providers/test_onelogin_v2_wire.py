@@ -138,7 +138,7 @@ def test_each_answer_to_a_create(status: int, body: Any, created: Any) -> None:
     outcome = read_created(Reply(status, body), "64515901")
     if isinstance(outcome, Failed):
         assert outcome.kind is created
-        assert outcome.asked is (status in (200, 201, 500))
+        assert outcome.asked is (status in (200, 201, 204, 500))
     else:
         assert outcome == created
 
@@ -226,3 +226,13 @@ def test_no_other_answer_to_a_code_opens(status: int, body: Any, kind: FailureKi
     outcome = read_otp(Reply(status, body), asked=True)
     assert isinstance(outcome, Failed)
     assert (outcome.kind, outcome.asked) == (kind, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked"), [(401, False), (404, False), (429, False), (503, False), (500, True), (502, True), (200, True)]
+)
+def test_a_code_that_may_have_been_used_opens_nothing_by_an_outage(status: int, asked: bool) -> None:
+    """An attacker who makes OneLogin fail at a code opens no service that fails open: it may have been checked."""
+    outcome = read_otp(Reply(status, None), asked=False)
+    assert isinstance(outcome, Failed)
+    assert outcome.asked is asked

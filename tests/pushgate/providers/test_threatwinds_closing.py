@@ -6,7 +6,7 @@ import pytest
 
 from pushgate.outcome import Approved
 from pushgate.providers import threatwinds_closing
-from pushgate.providers.threatwinds_closing import RETRY_SECONDS, TRIES
+from pushgate.providers.threatwinds_closing import REFUSALS, RETRY_SECONDS, TRIES
 from pushgate.providers.threatwinds_wire import Session
 from tests.simulators.base import Answer, Recorded
 from tests.simulators.threatwinds import SimSession
@@ -18,7 +18,9 @@ def is_delete(request: Recorded) -> bool:
     return request.method == "DELETE"
 
 
-@pytest.mark.parametrize("fault", [Answer(500, None), Answer(429, None), Answer(302, None), Answer(200, b"<html>")])
+@pytest.mark.parametrize(
+    "fault", [Answer(500, None), Answer(429, None), Answer(302, None), Answer(200, b"<html>"), Answer(200, None)]
+)
 async def test_a_session_that_could_not_be_closed_is_closed_later(
     fault: Answer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,27 +71,36 @@ async def test_a_withdrawal_that_is_cut_short_is_finished_later() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_a_session_that_is_gone_is_closed(status: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """A session that ended by itself owes nothing and is no line in the log."""
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_session_that_is_gone_is_asked_about_twice(
+    status: int, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A session that ended by itself is no line in the log; a proxy that says so once is not believed."""
     bench = ThreatWindsBench()
     question = await bench.asked()
-    bench.simulator.knobs.status_next(status)
+    bench.simulator.knobs.faults.extend([Answer(status, None)] * times)
     await bench.provider.cancel(question.handle)
-    assert (len(bench.provider.closing.owed), len(bench.provider.closing.noted)) == (0, 0)
-    assert "".join(capsys.readouterr()) == ""
+    assert len(bench.simulator.open_sessions()) == 1
+    await bench.clock.advance(5 * RETRY_SECONDS)
+    assert (len(bench.simulator.open_sessions()), len(bench.provider.closing.owed)) == (times - 1, 0)
+    assert ([call[:6] for call in bench.calls()], "".join(capsys.readouterr())) == (["POST /", "DELETE", "DELETE"], "")
 
 
 async def test_what_its_own_bearer_may_not_close_a_later_login_closes() -> None:
     """An unverified session that may not be closed is closed by the person's next login, and by nobody else's."""
     bench = ThreatWindsBench()
     bench.simulator.shape.unverified_may_close = False
-    left = await bench.asked()
-    await bench.provider.cancel(left.handle)
-    assert (len(bench.provider.closing.owed), list(bench.provider.closing.noted)) == (0, [left.handle.id])
+    first, second = await bench.asked(), await bench.asked()
+    await bench.provider.cancel(first.handle)
+    await bench.clock.advance(10 * RETRY_SECONDS)
+    await bench.provider.cancel(second.handle)
+    closing = bench.provider.closing
+    assert (list(closing.noted), list(closing.owed)) == ([first.handle.id], [second.handle.id])
+    assert bench.counts["cancels"] == REFUSALS + 1
     await bench.submit(await bench.asked(user="bob"))
-    assert len(bench.simulator.open_sessions()) == 1
+    assert len(bench.simulator.open_sessions()) == 2
     assert isinstance(await bench.submit(await bench.asked()), Approved)
-    assert (bench.simulator.open_sessions(), len(bench.provider.closing.noted)) == ([], 0)
+    assert (bench.simulator.open_sessions(), len(closing.noted), len(closing.owed)) == ([], 0, 0)
     await bench.close()
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pushgate.sections.provider import LoginTcSettings
 from tests.support.settings import GOOD, faults, load
 
 
@@ -34,5 +35,5 @@ def test_each_mistake_names_its_key(private_folder: Path, old: str, new: str, fa
 def test_the_address_of_a_server_is_accepted(private_folder: Path, url: str) -> None:
     """An administrator may name host and port of a server in every usual form."""
     settings = load(private_folder, GOOD.replace("https://cloud.logintc.com", url))
-    assert settings.provider is not None
+    assert isinstance(settings.provider, LoginTcSettings)
     assert settings.provider.url == url

@@ -1,0 +1,113 @@
+"""How much Clerk is asked: wrong codes and messages of a person, and calls of the whole daemon."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from pushgate.clock import Clock
+from pushgate.outcome import Failed, FailureKind
+
+MAX_NAMES = 65_536
+MAX_WAITING = 64
+
+
+class Budget:
+    """So many within a while for each key; what turned out right is given back.
+
+    Taken before the call that it pays for: many logins at the same moment would each find the budget unspent.
+    """
+
+    def __init__(self, clock: Clock, most: int, seconds: float, names: int = MAX_NAMES) -> None:
+        self.clock, self.most, self.seconds, self.names = clock, most, seconds, names
+        self.taken: dict[str, list[float]] = {}
+
+    def is_spent(self, key: str) -> bool:
+        """Whether nothing is left for a key."""
+        return len(self.recent(key)) >= self.most
+
+    def take(self, *keys: str) -> bool:
+        """Take one of each key, or of none if one is spent."""
+        if any(self.is_spent(key) for key in keys):
+            return False
+        if len(self.taken) + len(keys) > self.names:
+            self.sweep()
+        if len(self.taken) + len(keys) > self.names:
+            return False  # a full table must not be a way to be forgotten
+        for key in keys:
+            self.taken.setdefault(key, []).append(self.clock.now())
+        return True
+
+    def give_back(self, *keys: str) -> None:
+        """Take one less of each key."""
+        for key in keys:
+            times = self.recent(key)
+            if times:
+                times.pop()
+            if not times:
+                self.taken.pop(key, None)
+
+    def recent(self, key: str) -> list[float]:
+        """Return when a key was taken within the while."""
+        times = self.taken.get(key, [])
+        while times and times[0] <= self.clock.now() - self.seconds:
+            times.pop(0)
+        return times
+
+    def sweep(self) -> None:
+        """Forget keys of which nothing counts any more."""
+        for key in [key for key in self.taken if not self.recent(key)]:
+            del self.taken[key]
+
+
+class Turns:
+    """At most so many calls within a while for the whole daemon; who comes too early waits, if the deadline allows."""
+
+    def __init__(self, clock: Clock, calls: int, seconds: float) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.granted: deque[float] = deque(maxlen=calls)
+        self.held_until = 0.0
+        self.waiting = 0
+
+    async def wait(self, deadline: float) -> bool:
+        """Wait for a turn; False at once if it could not come before the deadline, or too many wait."""
+        now = self.clock.now()
+        full = len(self.granted) == self.granted.maxlen
+        at = max(now, self.held_until, self.granted[0] + self.seconds if full else now)
+        if at >= deadline or (at > now and self.waiting >= MAX_WAITING):
+            return False
+        self.granted.append(at)
+        if at > now:
+            self.waiting += 1
+            try:
+                await self.clock.sleep(at - now)
+            finally:
+                self.waiting -= 1
+        return True
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody have a turn for a while: the server has said so."""
+        self.held_until = max(self.held_until, self.clock.now() + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one person may cost within a while."""
+
+    codes: Budget
+    """Wrong codes."""
+    passwords: Budget
+    """Wrong passwords."""
+    messages: Budget
+    """Mails and text messages."""
+
+
+def counts(outcome: object) -> bool:
+    """Whether a check of a code has to count as a wrong one: also one of which nobody knows the end."""
+    if isinstance(outcome, Failed):
+        return outcome.kind is FailureKind.BAD_CODE or outcome.asked
+    return False
+
+
+def too_often(what: str) -> Failed:
+    """Say that a person's tries are used up; nothing was sent."""
+    detail = f"too many {what} within a while: our own limit"
+    return Failed(FailureKind.RATE_LIMITED, asked=False, detail=detail)
