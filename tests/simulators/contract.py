@@ -85,7 +85,9 @@ def leaves_nothing(course: Course, situation: Situation) -> str:
     put_off = situation.place is Place.CANCEL or (course.entry.closes and situation.fault is not None)
     if found.leftovers > (1 if nameless or put_off else 0) and course.entry.withdraws:
         return f"{found.leftovers} open questions"
-    if found.later and course.entry.closes and not nameless:
+    # A reply that says that it is closed is believed.
+    lied_to = situation.fault is not None and situation.fault.group in ("unreadable", "refusal")
+    if found.later and course.entry.insists and not nameless and not lied_to:
         return f"{found.later} open questions some minutes later"
     return f"{found.tasks} tasks" if found.tasks else ""
 

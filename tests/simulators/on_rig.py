@@ -32,6 +32,12 @@ def on_rig(make: MakeRig, play: Callable[[Rig], Awaitable[None]]) -> None:
     run(clock, whole)
 
 
+def open_questions(rig: Rig) -> int:
+    """How many questions are open that a withdrawal should have closed."""
+    entry = next(each for each in RIGS if each.kind.name == rig.name)
+    return rig.leftovers() if entry.withdraws else 0
+
+
 def asked(rig: Rig) -> int:
     """How often somebody was asked."""
     return sum(rig.simulator.ledger.counts[word] for word in ASKS)

@@ -165,7 +165,7 @@ async def play(
             await watched.stop()
         tap.step, tap.fault = "after", None
         leftovers = rig.leftovers()
-        if course.entry.closes:
+        if course.entry.insists:
             await clock.sleep(LATER)
         return Observation(
             watched.said,

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from pushgate.clock import Clock
-from tests.simulators import authority_rig, logintc_rig
+from tests.simulators import authority_rig, logintc_rig, onelogin_rig, threatwinds_rig
 from tests.simulators.rig import Rig
 
 MakeRig = Callable[[Clock | None], AbstractAsyncContextManager[Rig]]
@@ -36,7 +36,9 @@ class Entry:
     withdraws: bool = True
     """The provider has a call that takes a question back."""
     closes: bool = False
-    """The provider has something to close at the end of each answer, which a lasting fault may put off."""
+    """The provider has something to close at the end of each answer, which a lasting fault keeps it from."""
+    insists: bool = False
+    """It tries again for long enough to close it when the fault is over."""
     codes: bool = True
     """False: codes are left out, as another rig shows the same provider with them."""
 
@@ -65,5 +67,8 @@ class Course:
 RIGS = (
     Entry(logintc_rig.LoginTcRig, logintc_rig.rig),
     Entry(authority_rig.AuthorityRig, authority_rig.rig, codes=False),
+    Entry(onelogin_rig.OneLoginPasswordRig, onelogin_rig.rig_v1, withdraws=False),
+    Entry(onelogin_rig.OneLoginRig, onelogin_rig.rig, withdraws=False),
+    Entry(threatwinds_rig.ThreatWindsRig, threatwinds_rig.rig, keyless=True, closes=True, insists=True),
 )
 COURSES = tuple(Course(each.kind.name, way, each) for each in RIGS for way in each.ways)

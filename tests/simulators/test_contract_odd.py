@@ -6,7 +6,7 @@ import pytest
 
 from pushgate.login import Code, Method, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, Pending
-from tests.simulators.on_rig import EACH_RIG, answer, asked, begin, on_rig
+from tests.simulators.on_rig import EACH_RIG, answer, asked, begin, on_rig, open_questions
 from tests.simulators.person import TIMEOUT
 from tests.simulators.rig import Rig
 from tests.simulators.rigs import MakeRig
@@ -114,6 +114,6 @@ def test_a_stranger_asks_nobody(make: MakeRig) -> None:
                 assert not isinstance(await answer(rig, outcome, code), Approved)
             await rig.provider.cancel(outcome.handle)
         assert asked(rig) == before
-        assert rig.leftovers() == 0
+        assert open_questions(rig) == 0
 
     on_rig(make, play)

@@ -10,7 +10,7 @@ from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, P
 from pushgate.providers.base import WITHDRAW_SECONDS
 from tests.simulators.elsewhere import address_of
 from tests.simulators.faults import reply, slow, slow_served
-from tests.simulators.on_rig import EACH_RIG, LAST_LOOK, MANY, answer, asked, begin, on_rig
+from tests.simulators.on_rig import EACH_RIG, LAST_LOOK, MANY, answer, asked, begin, on_rig, open_questions
 from tests.simulators.person import wrong
 from tests.simulators.rig import Rig
 from tests.simulators.rigs import MakeRig
@@ -41,7 +41,7 @@ def test_of_two_logins_only_the_approved_one_opens(make: MakeRig) -> None:
             second = await begin(rig, logins[1])
         assert first.handle.id != second.handle.id
         await rig.provider.cancel(second.handle)
-        assert rig.leftovers() == 0
+        assert open_questions(rig) == 0
 
     on_rig(make, play)
 
@@ -68,7 +68,7 @@ def test_a_code_of_one_login_opens_no_other(make: MakeRig) -> None:
             assert not isinstance(await answer(rig, second, codes[0]), Approved)
         assert isinstance(await answer(rig, first, codes[0]), Approved)
         await rig.provider.cancel(second.handle)
-        assert rig.leftovers() == 0
+        assert open_questions(rig) == 0
 
     on_rig(make, play)
 
@@ -81,7 +81,7 @@ def test_a_withdrawal_may_come_twice(make: MakeRig) -> None:
         begun = await begin(rig)
         for handle in (begun.handle, begun.handle, Handle("nobody-knows")):
             await rig.provider.cancel(handle)
-        assert rig.leftovers() == 0
+        assert open_questions(rig) == 0
         assert not isinstance(await answer(rig, begun, wrong(rig.right_code(begun.handle))), Approved)
 
     on_rig(make, play)

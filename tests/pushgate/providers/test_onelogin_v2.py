@@ -248,3 +248,17 @@ def test_a_verification_that_is_forgotten_ends_the_login() -> None:
         assert rig.clock.now() - started < 5
 
     play(scene)
+
+
+@pytest.mark.parametrize(("status", "asked"), [(500, True), (502, True), (504, True), (503, False)])
+def test_a_code_over_which_onelogin_breaks_down_opens_no_door(status: int, asked: bool) -> None:
+    """An attacker whose typed code makes OneLogin break down does not get in where the service fails open."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        rig.simulator.knobs.only = lambda request: request.path.endswith("/verifications")
+        rig.simulator.knobs.status_next(status)
+        outcome = await begin(rig, Code(Secret(AUTHENTICATOR_CODE.encode())))
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.asked) == (FailureKind.UNAVAILABLE, asked)
+
+    play(scene)
