@@ -10,8 +10,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-FIXED_WORD = re.compile(r"[a-z][a-z_]{0,31}|oauth2|v?[0-9]", re.ASCII)
-"""A word or version of an API; ids hold other characters, or are longer."""
+WORDS = frozenset(
+    {
+        # LoginTC and our own authority
+        *("api", "ping", "domains", "sessions", "users", "otp", "token", "consume"),
+        # OneLogin
+        *("auth", "oauth2", "login", "verify_factor", "mfa", "devices", "verifications"),
+        # Clerk
+        *("client", "environment", "count", "sign_ins", "sign_in_tokens", "tokens", "touch", "end", "remove", "verify"),
+        *("prepare_first_factor", "attempt_first_factor", "prepare_second_factor", "attempt_second_factor"),
+        *("verify_password", "verify_totp"),
+        # ThreatWinds
+        *("session", "verification", "extend"),
+    }
+)
+"""What is shown of a path: an id can look like any word, so everything else is left out."""
+VERSION = re.compile(r"v?[0-9]", re.ASCII)
 LEFT_OUT = "*"
 
 
@@ -49,6 +63,11 @@ def observed_by(observer: Observer) -> Iterator[None]:
 def bare_path(path: str) -> str:
     """Return a path without its ids and without the values of its query."""
     words, _, query = path.partition("?")
-    shown = "/".join(word if not word or FIXED_WORD.fullmatch(word) else LEFT_OUT for word in words.split("/"))
+    shown = "/".join(word if is_fixed(word) else LEFT_OUT for word in words.split("/"))
     names = (name for name, _, _ in (part.partition("=") for part in query.split("&")) if name)
     return shown + "".join(f"{'&' if place else '?'}{name}={LEFT_OUT}" for place, name in enumerate(names))
+
+
+def is_fixed(word: str) -> bool:
+    """Whether a word of a path is one of an API, and not somebody's or something's."""
+    return not word or word in WORDS or VERSION.fullmatch(word) is not None

@@ -157,7 +157,7 @@ class LoginTcServer:
         return ServerFacts(
             features=frozenset(str(feature) for feature in features) if isinstance(features, list) else frozenset(),
             domain_known=known,
-            request_timeout=timeout if isinstance(timeout, int) and timeout > 0 else 90,
+            request_timeout=timeout if type(timeout) is int and timeout > 0 else 90,
             domain_name=name,
             domain_type=kind,
         )

@@ -15,7 +15,7 @@ from pushgate.limiter import Limiter
 from pushgate.login import Code, Login, Method, Push, Secret
 from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
 from pushgate.providers.base import Provider
-from pushgate.providers.onelogin_devices import SENT, Device, Kind, choose, is_known_word
+from pushgate.providers.onelogin_devices import SENT, Kind, choose, is_known_word
 from pushgate.providers.onelogin_polling import PROMPTS, Life, prompt_for
 from pushgate.providers.onelogin_server import SPENT, OneLoginServer
 from pushgate.providers.onelogin_v1 import NO_MFA_FACTOR, CheckedPassword, FactorQuestion, PasswordLogin
@@ -23,7 +23,7 @@ from pushgate.providers.onelogin_v2 import Verification, Verifications
 from pushgate.text import clean, is_clean_name
 
 SENDS, SENDS_WITHIN = 5, 15 * 60.0
-"""SMS, mails and telephone calls of one person."""
+"""SMS, mails and telephone calls of one person, by whichever name: the key is OneLogin's id."""
 WORDS_OF_KIND = {
     Kind.PUSH: ("code",),
     Kind.CODE: ("code",),
@@ -97,14 +97,15 @@ class OneLogin(Provider):
         device = choose(person.devices, login.factor)
         if device is None:
             return NO_DEVICE
-        if not self.may_send(device, login):
+        counts = device.kind in SENT and not isinstance(login.factor, Code)
+        if counts and not self.sends.take(person.user_id):
             return TOO_MANY_SENT
         if isinstance(person, CheckedPassword):
             outcome = await self.passwords.begin(person, device, login, deadline)
         else:
             outcome = await self.verifications.begin(person, device, login, deadline)
-        if isinstance(outcome, Failed) and not outcome.asked and device.kind in SENT:
-            self.sends.give_back(login.user.casefold())
+        if counts and isinstance(outcome, Failed) and not outcome.asked:
+            self.sends.give_back(person.user_id)
         return outcome
 
     @staticmethod
@@ -119,12 +120,6 @@ class OneLogin(Provider):
         if not is_clean_name(login.user) or "*" in login.user:
             return Failed(FailureKind.NOT_ENROLLED, asked=False, detail="this can be no name")
         return None
-
-    def may_send(self, device: Device, login: Login) -> bool:
-        """Count what costs money or fills a mailbox; whether there may be one more."""
-        if device.kind not in SENT or isinstance(login.factor, Code):
-            return True
-        return self.sends.take(login.user.casefold())
 
     def checked(self, login: Login) -> CheckedPassword | None:
         """Return what our own check of the password brought; what another system checked is none of ours."""

@@ -38,8 +38,8 @@ class Template(LookUp):
 
     @override
     async def find(self, user: str, deadline: float) -> str | Failed | None:
-        # A name that holds an @ would choose the domain.
-        return None if "@" in user else self.template.replace(USER_PLACE, user)
+        # A name that holds an @, to choose the domain, makes a text with two of them: that is no address.
+        return self.template.replace(USER_PLACE, user)
 
     @override
     async def close(self) -> None:

@@ -86,7 +86,7 @@ async def test_a_large_reply_is_cut_off() -> None:
     """A server that sends more than 64 KiB breaks the protocol."""
     async with answering(lambda _request, _body: say(200, b" " * 100_000)) as server:
         failure = await failure_at(server.url)
-    assert (failure.kind, failure.sent) == (FailureKind.PROTOCOL, True)
+    assert (failure.kind, failure.sent, failure.status) == (FailureKind.PROTOCOL, True, 200)
 
 
 async def test_a_gzip_bomb_is_cut_off_after_decompression() -> None:
@@ -368,11 +368,11 @@ async def test_somebody_looks_on_at_replies_and_failures() -> None:
             client = JsonClient(server.url, CLOCK, {"Authorization": "hidden"})
         try:
             await client.request("POST", "/users/HIDDEN?name=hidden", deadline=CLOCK.now() + 5, body={"x": "hidden"})
-            await client.request("PUT", "/y", deadline=CLOCK.now() + 5, form={"code": "hidden"})
+            await client.request("PUT", "/verify", deadline=CLOCK.now() + 5, form={"code": "hidden"})
         finally:
             await client.close()
     shown = [(each.server, each.method, each.path, each.status, each.failure) for each in seen]
-    assert shown == [(server.url, "POST", "/users/*?name=*", 404, ""), (server.url, "PUT", "/y", 404, "")]
+    assert shown == [(server.url, "POST", "/users/*?name=*", 404, ""), (server.url, "PUT", "/verify", 404, "")]
     assert "hidden" not in str(seen).lower()
     assert all(0 < each.seconds < 5 for each in seen)
 

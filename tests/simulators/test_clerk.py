@@ -13,9 +13,9 @@ from pushgate.login import Method, Secret
 from pushgate.outcome import Approved
 from pushgate.providers.clerk_wire import read_jwt
 from tests.simulators.base import Recorded, running
-from tests.simulators.clerk import ClerkSimulator, Session
+from tests.simulators.clerk import ClerkSimulator
 from tests.simulators.clerk_examples import EXAMPLES, Example
-from tests.simulators.clerk_people import Person
+from tests.simulators.clerk_people import Person, Session
 from tests.simulators.clerk_rig import ClerkEnrolledRig, ClerkTicketRig, clerk_rig, question
 
 NATIVE = "?_is_native=1&__clerk_api_version=2025-04-10"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.simulators import logintc, logintc_rig, onelogin, onelogin_rig, threatwinds_rig
+from tests.simulators import clerk, clerk_rig, logintc, logintc_rig, onelogin, onelogin_rig, threatwinds_rig
 from tests.simulators.base import Simulator, until
 from tests.support.config import RADIUS, write_config
 from tests.support.gate import PUSHGATE
@@ -66,6 +66,13 @@ provider:
   type: threatwinds
   url: {url}
   address: {{template: "{{user}}@example.com"}}
+"""
+
+CLERK = """\
+provider:
+  type: clerk
+  api_url: {url}/v1
+  secret_key_file: {folder}/api.key
 """
 
 
@@ -169,6 +176,31 @@ async def test_threatwinds(private_folder: Path) -> None:
     assert (given_up, "not approved: withdrawn" in said) == (1, True), said
     # Once: the terminal itself shows what is typed.
     assert output.count(rig.simulator.mails[0].code) == 1
+
+
+async def test_clerk(private_folder: Path) -> None:
+    """An administrator tries Clerk with password and code, one call for each, and with a code that is wrong."""
+    async with clerk_rig.clerk_rig(clerk_rig.ClerkRig) as rig:
+        sitting = Sitting(rig.simulator, private_folder, CLERK, api_key=clerk.SECRET_KEY)
+
+        def type_both(code: str) -> Callable[[Terminal], int]:
+            def see(shown: Terminal) -> int:
+                shown.shows("Password: ")
+                shown.types("correct horse")
+                shown.shows("Code: ")
+                shown.types(code)
+                return shown.ends()
+
+            return see
+
+        arguments = ("alice", "--password", "--factor", "code")
+        status, output = await sitting.login(type_both(rig.right_code()), *arguments)
+        wrong, said = await sitting.login(type_both("999999"), *arguments)
+    assert (status, "factor: code" in output) == (0, True), output
+    assert "/v1/users/*/verify_password: 200, " in output
+    assert "/v1/users/*/verify_totp: 200, " in output
+    assert (wrong, "not approved: bad_code" in said) == (1, True), said
+    assert not any(secret in output + said for secret in ("correct horse", clerk.SECRET_KEY))
 
 
 def latest(asked: Mapping[str, Any]) -> Any:

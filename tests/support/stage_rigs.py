@@ -8,6 +8,7 @@ another one.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from typing_extensions import override
@@ -18,13 +19,16 @@ from pushgate.firstfactor.provider import ProviderFirstFactor, can_check_passwor
 from pushgate.login import Login
 from pushgate.outcome import Approved, Denied, Failed, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import Provider
-from tests.simulators import logintc_rig, onelogin_rig, threatwinds_rig
+from tests.simulators import clerk_rig, logintc_rig, onelogin_rig, threatwinds_rig
 from tests.simulators.memory import in_memory
 from tests.simulators.rig import Rig
 from tests.support.stage_people import Seen
 
 RIGS: Mapping[str, Callable[[FakeClock], Any]] = {
     "logintc": logintc_rig.rig,
+    "clerk-bapi": partial(clerk_rig.clerk_rig, clerk_rig.ClerkRig),
+    "clerk-ticket": partial(clerk_rig.clerk_rig, clerk_rig.ClerkTicketRig),
+    "clerk-enrolled": partial(clerk_rig.clerk_rig, clerk_rig.ClerkEnrolledRig),
     "onelogin-v1": onelogin_rig.rig_v1,
     "onelogin-v2": onelogin_rig.rig,
     "threatwinds": threatwinds_rig.rig,

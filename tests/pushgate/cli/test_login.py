@@ -156,7 +156,7 @@ async def test_control_c_withdraws_and_says_so(private_folder: Path, number: sig
     assert process.returncode == 1
     shown = shown[[step["step"] for step in shown].index("given_up") :]
     assert [step["method"] for step in shown if step["step"] == "request"][-1] == "DELETE"
-    assert [step["call"] for step in shown if step["step"] == "call"] == ["cancel"]
+    assert [step["call"] for step in shown if step["step"] == "call"][-1] == "cancel"
     assert (shown[-1]["reason"], shown[-1]["detail"]) == ("withdrawn", "given up at the terminal")
 
 

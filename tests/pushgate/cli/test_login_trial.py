@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,8 +76,6 @@ def stage(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sta
     with structlog.testing.capture_logs():
         yield stage
     os.close(stage.descriptor)
-    for number in login_trial.SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,10 @@ async def test_many_who_want_to_know_cost_one_look() -> None:
         assert failure.kind is FailureKind.CONFIG
     assert asked == ["/api/ping"]
     await bench.provider.close()
+
+
+@pytest.mark.parametrize("timeout", [None, True, "30", 0, -1, 30.5, [30]])
+async def test_a_time_out_that_is_none_is_the_usual_one(timeout: Any) -> None:
+    """A server whose domain has no usable time-out is taken to have LoginTC's own."""
+    bench = Bench(domain=Reply(200, {"requestTimeout": timeout}))
+    assert (await bench.provider.server.meet(bench.clock.now() + 60)).request_timeout == 90

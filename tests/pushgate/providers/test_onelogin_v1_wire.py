@@ -1,8 +1,11 @@
 """OneLogin's v1 login: what is sent, and which replies open anything."""
 
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushgate.http import Reply
 from pushgate.login import Origin
@@ -176,3 +179,35 @@ def test_a_device_that_needs_a_code_is_known() -> None:
     assert wants_code(Reply(400, error))
     assert not wants_code(Reply(401, error))
     assert not wants_code(Reply(400, {}))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+PLACES = (("status",), ("status", "type"), ("status", "error"), ("data",), ("data", 0), ("data", 0, "user"))
+DECIDES = (*PLACES, ("data", 0, "user", "id"), ("data", 0, "status"))
+
+
+@given(place=st.sampled_from(DECIDES), value=JSON)
+def test_no_other_value_where_it_counts_opens(place: tuple[Any, ...], value: Any) -> None:
+    """A reply in which anything that counts is another value opens nothing, whatever that value is."""
+    body: Any = copy.deepcopy(reply(data=[SESSION]).body)
+    *way, last = place
+    inside = body
+    for step in way:
+        inside = inside[step]
+    same = inside[last] == value and type(inside[last]) is type(value)
+    inside[last] = value
+    named = place[-1] == "id" and value in (USER, str(USER)) and not isinstance(value, bool | float)
+    assert isinstance(read_verify(Reply(200, body), str(USER)), Approved) is (same or named)
+
+
+@given(body=JSON)
+def test_no_value_of_any_form_breaks_the_reading(body: Any) -> None:
+    """A server that answers with any JSON value at all makes no password right, opens nothing, and breaks nothing."""
+    for status in (200, 400, 401, 404, 500):
+        assert isinstance(read_auth(Reply(status, body)), Failed)
+        assert not isinstance(read_verify(Reply(status, body), str(USER)), Approved)
+        assert isinstance(read_verify_code(Reply(status, body), str(USER)), Failed)

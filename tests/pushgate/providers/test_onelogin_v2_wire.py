@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushgate.http import Reply
 from pushgate.outcome import Approved, Denied, Failed, FailureKind
@@ -236,3 +238,29 @@ def test_a_code_that_may_have_been_used_opens_nothing_by_an_outage(status: int, 
     outcome = read_otp(Reply(status, None), asked=False)
     assert isinstance(outcome, Failed)
     assert outcome.asked is asked
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(body=JSON)
+def test_no_value_of_any_form_breaks_the_reading(body: Any) -> None:
+    """A server that answers with any JSON value at all finds nobody, opens nothing, and breaks nothing."""
+    for status in (200, 201, 401, 404, 500):
+        answered = Reply(status, body)
+        assert isinstance(read_user(answered, "username", "alice"), Failed)
+        assert isinstance(read_created(answered, "1"), Failed)
+        assert isinstance(read_verification(answered, ID), Failed)
+        assert isinstance(read_otp(answered, asked=True), Failed)
+
+
+@given(key=st.sampled_from(["id", "status"]), value=JSON)
+def test_no_other_value_where_it_counts_opens(key: str, value: Any) -> None:
+    """A verification whose id or status is any other value opens nothing."""
+    good = {"id": ID, "status": "accepted"}
+    outcome = read_verification(Reply(200, [{**good, key: value}]), ID)
+    assert isinstance(outcome, Approved) is (value == good[key])
