@@ -10,9 +10,13 @@ from tests.simulators.faults import Named
 from tests.simulators.play import NAME, Observation, observe, spot_on, word_of
 from tests.simulators.rigs import Course, Way
 from tests.simulators.situations import PERSON, SITUATIONS, Server, Situation
-from tests.simulators.tap import ASKS, Entry, Place
+from tests.simulators.tap import ASKS, Entry, Place, Spot
 
 INTERNALS = re.compile(r"https?:|HTTP|JSON|[{}<>\\]|\bapi\b|\b[45]\d\d\b|Error|Exception|None|errno|0x", re.ASCII)
+
+
+REACHES = frozenset({"pushes", "mails", "submits"})
+"""Counters that say that a person was reached, or that a code was used."""
 
 
 def arising(course: Course) -> list[Situation]:
@@ -54,14 +58,13 @@ def opens_only_when_nobody_was_asked(course: Course, situation: Situation) -> st
 def reached(course: Course, situation: Situation, found: Observation) -> str:
     """Say why the person may have been asked, or the code used; nothing if that is out of the question."""
     grown = {word for entry in found.entries for word in entry.grown}
-    asked = grown.intersection((*ASKS, "submits"))
-    if asked:
-        return f"the provider counts {sorted(asked)}"
-    asking = spot_on(course, Place.ASKING)
+    if grown.intersection(REACHES):
+        return f"the provider counts {sorted(grown.intersection(REACHES))}"
+    clean, asking = observe(course, PERSON[0]).entries, spot_on(course, Place.ASKING)
+    reaches = any(entry.grown.intersection(REACHES) for entry in clean if Spot(entry.step, entry.index) == asking)
     lost = situation.fault is not None and not situation.fault.unserved
-    at = situation.place is Place.ASKING or (situation.place is Place.FIRST and asking.index == 0)
-    asks = any(set(entry.grown).intersection((*ASKS, "submits")) for entry in observe(course, PERSON[0]).entries)
-    if lost and at and asks and course.way is not Way.ASKED:
+    at_once = situation.place is Place.FIRST and Spot(clean[0].step, clean[0].index) == asking
+    if reaches and lost and (situation.place is Place.ASKING or at_once):
         return "the request that asks was sent"
     return ""
 

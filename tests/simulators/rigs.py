@@ -4,9 +4,10 @@ import enum
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from pushgate.clock import Clock
-from tests.simulators import authority_rig, logintc_rig, onelogin_rig, threatwinds_rig
+from tests.simulators import authority_rig, clerk_rig, logintc_rig, onelogin_rig, threatwinds_rig
 from tests.simulators.rig import Rig
 
 MakeRig = Callable[[Clock | None], AbstractAsyncContextManager[Rig]]
@@ -64,11 +65,19 @@ class Course:
         return f"{self.rig}, {self.way}"
 
 
+def clerk(kind: type[clerk_rig.ClerkRig]) -> MakeRig:
+    """Return how to make a rig of one of Clerk's modes."""
+    return partial(clerk_rig.clerk_rig, kind)
+
+
 RIGS = (
     Entry(logintc_rig.LoginTcRig, logintc_rig.rig),
     Entry(authority_rig.AuthorityRig, authority_rig.rig, codes=False),
     Entry(onelogin_rig.OneLoginPasswordRig, onelogin_rig.rig_v1, withdraws=False),
     Entry(onelogin_rig.OneLoginRig, onelogin_rig.rig, withdraws=False),
+    Entry(clerk_rig.ClerkRig, clerk(clerk_rig.ClerkRig), withdraws=False),
+    Entry(clerk_rig.ClerkTicketRig, clerk(clerk_rig.ClerkTicketRig), closes=True),
+    Entry(clerk_rig.ClerkEnrolledRig, clerk(clerk_rig.ClerkEnrolledRig), withdraws=False),
     Entry(threatwinds_rig.ThreatWindsRig, threatwinds_rig.rig, keyless=True, closes=True, insists=True),
 )
 COURSES = tuple(Course(each.kind.name, way, each) for each in RIGS for way in each.ways)
