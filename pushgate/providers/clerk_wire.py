@@ -122,13 +122,14 @@ def is_verified(body: Any) -> bool:
 def read_verification(body: Any) -> Verification | Failed:
     """Read the reply of a verify call."""
     response = body.get("response") if isinstance(body, dict) else None
-    if not isinstance(response, dict) or response.get("status") not in STATES:
+    status = response.get("status") if isinstance(response, dict) else None
+    if not isinstance(response, dict) or not isinstance(status, str) or status not in STATES:
         return Failed(FailureKind.PROTOCOL, asked=True, detail="verify: no state that we know")
     session = response.get("session")
     session = session if isinstance(session, dict) else {}
     return Verification(
         level=str(response.get("level")),
-        status=response["status"],
+        status=status,
         session_id=str(session.get("id")),
         session_status=str(session.get("status")),
         first_ways=read_ways(response.get("supported_first_factors")),

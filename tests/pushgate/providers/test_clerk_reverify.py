@@ -11,6 +11,7 @@ from pushgate.clock import FakeClock
 from pushgate.firstfactor.base import PasswordRight, PasswordWrong
 from pushgate.login import Code, Login, Method, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode
+from pushgate.providers.clerk_verifying import GRACE_SECONDS
 from tests.simulators.base import until
 from tests.simulators.clerk import error
 from tests.simulators.clerk_rig import ClerkTicketRig, clerk_rig, kind_of, question
@@ -262,6 +263,22 @@ async def test_a_login_that_ends_behind_the_password_leaves_no_session(both: Cle
         assert kind_of(outcome) is FailureKind.EXPIRED
 
 
+async def test_a_person_chooses_another_way_behind_the_password(both: ClerkTicketRig) -> None:
+    """A person who chooses SMS at the app's question goes on with the password; the first question is over."""
+    login = await both.login()
+    checked = await both.provider.check_password(login, PASSWORD, DEADLINE)
+    assert isinstance(checked, PasswordRight)
+    assert checked.handle is not None
+    first = question(await both.provider.begin(replace(login, checked=checked.handle), DEADLINE))
+    await both.provider.cancel(first)
+    sms = question(await both.provider.begin(replace(by("sms"), checked=checked.handle), DEADLINE))
+    await both.provider.cancel(first)
+    assert kind_of(await both.provider.submit(first, "012345", DEADLINE)) is FailureKind.EXPIRED
+    assert isinstance(await both.provider.submit(sms, both.right_code(sms), DEADLINE), Approved)
+    await both.provider.cancel(checked.handle)
+    assert both.leftovers() == 0
+
+
 async def test_a_mail_can_stand_for_the_password(both: ClerkTicketRig) -> None:
     """A person without a password types a code of a mail, then the app's; no code counts as wrong."""
     mail = await both.provider.begin(await both.login(), DEADLINE)
@@ -378,7 +395,7 @@ async def test_a_question_that_nobody_ends_is_ended(rig: ClerkTicketRig, fake_cl
     """A question that its login forgot is ended shortly after its deadline."""
     question(await rig.provider.begin(await rig.login(), DEADLINE))
     assert rig.leftovers() == 1
-    await fake_clock.advance(65)
+    await fake_clock.advance(60 + GRACE_SECONDS)
     await until(lambda: rig.leftovers() == 0)
 
 
