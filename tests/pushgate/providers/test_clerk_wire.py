@@ -125,7 +125,9 @@ def test_only_true_is_verified(body: Any) -> None:
         {"response": None},
         {"response": {}},
         {"response": {"status": "COMPLETE"}},
+        {"response": {"status": 1}},
         {"response": {"status": ["complete"]}},
+        {"response": {"status": {}}},
     ],
 )
 def test_a_verification_without_a_known_state_is_refused(body: Any) -> None:
