@@ -342,12 +342,13 @@ async def test_corner_15_a_refusal_never_opens(real: ThreatWindsRig, status: int
 
 
 @pytest.mark.parametrize(("status", "reason"), [(404, "not_enrolled"), (429, "rate_limited")])
-async def test_corner_15_nobody_asked_waits_and_rejects(fake: ThreatWindsRig, status: int, reason: str) -> None:
-    """A person who has no account, or too many mails, waits like one who ignores a question, and is rejected."""
-    fake.simulator.knobs.faults.append(Answer(status, None))
-    before = fake.clock.now()
-    assert await Gate(fake.provider, fake.clock).decide(Person(), service=OPENS) == (False, reason)
-    assert fake.clock.now() - before >= 60
+async def test_corner_15_nobody_asked_is_rejected(real: ThreatWindsRig, status: int, reason: str) -> None:
+    """A person who has no account, or too many mails, sees a question like any other, which no code answers."""
+    real.simulator.knobs.faults.append(Answer(status, None))
+    gate, person = Gate(real.provider, real.clock), Person("111111", "222222", "333333")
+    assert await gate.decide(person, service=OPENS) == (False, "bad_code")
+    assert gate.audit.records[0][2].startswith(reason)
+    assert person.asked[0].startswith("Code sent to a***@example.com")
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b"null", b"{", b'{"bearer": "b", "sessionID": "i"}'])
@@ -493,15 +494,16 @@ async def test_corner_22_a_resend_in_time_mails_a_new_code(fake: ThreatWindsRig)
 
 
 async def test_corner_22_an_exhausted_limit_makes_no_call(fake: ThreatWindsRig) -> None:
-    """A person who had five mails waits like one who is ignored, and is rejected before any call."""
+    """A person who had five mails sees a question like any other, is rejected, and no session is asked for."""
     limited = provider(JsonClient(fake.simulator.url, fake.clock, {}), fake.clock, mails=Limiter(fake.clock, 5, 900))
     for _ in range(5):
         question = await limited.begin(make_login(factor=Method("email")), fake.clock.now() + 60)
         assert isinstance(question, NeedsCode)
         await limited.cancel(question.handle)
-    sent = len(fake.simulator.ledger.requests)
-    assert await Gate(limited, fake.clock).decide(Person(), service=OPENS) == (False, "rate_limited")
-    assert len(fake.simulator.ledger.requests) == sent
+    gate = Gate(limited, fake.clock)
+    assert await gate.decide(Person("111111", "222222", "333333"), service=OPENS) == (False, "bad_code")
+    assert gate.audit.records[0][2].startswith("rate_limited")
+    assert (fake.simulator.ledger.counts["creates"], fake.simulator.ledger.counts["mails"]) == (5, 5)
     await limited.close()
 
 
