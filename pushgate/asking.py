@@ -107,7 +107,7 @@ class Asking:
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
         elif is_refusal(outcome, login):
             refused = refusal(login, outcome)
-            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
+            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=clean(outcome.detail, 256))
             question = pretend_to_ask(self.provider, login)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
             if isinstance(answer, Failed) and answer.kind is FailureKind.EXPIRED:
