@@ -107,7 +107,8 @@ class Asking:
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
         elif is_refusal(outcome, login):
             refused = refusal(login, outcome)
-            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=clean(outcome.detail, 256))
+            who, why = clean(login.user, 128), clean(outcome.detail, 256)
+            log.warning("nobody_asked", reason=refused.value, user=who, detail=why)
             question = pretend_to_ask(self.provider, login)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
             if isinstance(answer, Failed) and answer.kind is FailureKind.EXPIRED:
