@@ -107,7 +107,8 @@ class Asking:
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
         elif is_refusal(outcome, login):
             refused = refusal(login, outcome)
-            log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
+            who, why = clean(login.user, 128), clean(outcome.detail, 256)
+            log.warning("nobody_asked", reason=refused.value, user=who, detail=why)
             question = pretend_to_ask(self.provider, login)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
             if isinstance(answer, Failed) and answer.kind is FailureKind.EXPIRED:
@@ -174,17 +175,20 @@ class Asking:
         if not isinstance(login.factor, Code):
             return Verdict(Reason.CODE_SENT, "asked again: the code that was sent is still good")
         async with parked.turn:
-            if not self.parked.holds(login, parked):
+            if not self.parked.holds(login, parked) or parked.wrong_codes >= CODE_TRIES:
                 return Verdict(Reason.BAD_CODE, "the code has been used, or its time is over")
+            # Counted before it is tried: who breaks off meanwhile has tried it all the same.
+            parked.wrong_codes += 1
             outcome = await parked.question.submit(login.factor.code, attempt.deadline)
             if isinstance(outcome, NeedsCode) and outcome.handle != parked.question.handle:
                 parked.question = replace(parked.question, handle=outcome.handle)
             if isinstance(outcome, Approved | Denied):
-                self.parked.redeemed(login, parked)
+                await self.parked.redeemed(login, parked)
             elif is_wrong_code(outcome):
-                parked.wrong_codes += 1
                 outcome = Failed(FailureKind.BAD_CODE, asked=True, detail="second attempt")
-            if parked.wrong_codes >= CODE_TRIES:
+            else:
+                parked.wrong_codes -= 1
+            if parked.wrong_codes >= CODE_TRIES or is_over(outcome):
                 await self.parked.withdraw(login, parked)
         # The code has been sent: an outage now is none that surely asked nobody.
         return self.judged(attempt, replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome)
@@ -204,3 +208,8 @@ def refusal(login: Login, failure: Failed) -> Reason:
     if not login.known:
         return Reason.UNKNOWN_USER
     return Reason(failure.kind.value) if login.permitted else Reason.BARRED
+
+
+def is_over(outcome: Outcome) -> bool:
+    """Whether no other code can help: the provider has ended the question, and an outage is not in the way."""
+    return isinstance(outcome, Failed) and outcome.kind not in (FailureKind.BAD_CODE, FailureKind.UNAVAILABLE)

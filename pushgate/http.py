@@ -231,7 +231,7 @@ def retry_after(response: aiohttp.ClientResponse, now: datetime) -> float | None
         return float(value)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for a year or zone of twenty digits
         return None
     # A date without a zone is of no use to anybody; HTTP has none but GMT.
     return min(max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()), LONGEST_RETRY_AFTER)

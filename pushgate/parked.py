@@ -35,11 +35,23 @@ class Parked:
     """Held by the attempt that tries a code: of two that bring the right one, one gets in."""
     expiry: asyncio.Task[None] | None = None
 
+    async def let_go(self) -> None:
+        """Take the question back, and what the provider has kept of the password behind it."""
+        await self.question.withdraw()
+        await self.release()
+
+    async def release(self) -> None:
+        """Let go of what the provider has kept of the password; to the end, even if we are cancelled."""
+        if self.person.handle is not None:
+            await finish(asyncio.create_task(self.question.provider.cancel(self.person.handle)))
+
 
 class ParkedQuestions:
     """The questions between a first and a second attempt; bounded, each with its end."""
 
     LIMIT = 1_000
+    PER_PERSON = 8
+    """Places from which one person may have a code to come: or one password could fill the table for all."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -62,28 +74,44 @@ class ParkedQuestions:
     ) -> bool:
         """Keep a question until its code comes; False, and nothing kept, where there is no room.
 
-        An older one of the same person at the same place is withdrawn: only the latest code counts.
+        An older one of the same person at the same place is withdrawn: only the latest code counts. Of a person at too
+        many places the oldest is.
         """
-        await self.withdraw(login, self.open.get(key_of(login)))
-        if len(self.open) >= self.LIMIT:
+        replaced = [self.open[key_of(login)]] if key_of(login) in self.open else self.crowded_out(login)
+        if not replaced and len(self.open) >= self.LIMIT:
             return False
+        for each in replaced:
+            self.forget(each.question.login, each)
+        # In the table before anything is waited for: of two at the same moment the later replaces the earlier.
         parked = Parked(question, person, self.digest(password), expires_at)
         self.open[key_of(login)] = parked
         parked.expiry = asyncio.create_task(self.expire(login, parked))
+        for each in replaced:
+            await self.take_back(each)
         return True
+
+    def crowded_out(self, login: Login) -> list[Parked]:
+        """Return what has to go for one more question of this person."""
+        theirs = [parked for key, parked in self.open.items() if key[2] == person_of(login)]
+        return theirs[: len(theirs) + 1 - self.PER_PERSON] if len(theirs) >= self.PER_PERSON else []
 
     async def expire(self, login: Login, parked: Parked) -> None:
         """Withdraw a question when its time is over."""
         await self.clock.sleep(max(0.0, parked.expires_at - self.clock.now()))
         if self.forget(login, parked):
-            await parked.question.withdraw()
+            await parked.let_go()
 
-    async def withdraw(self, login: Login, parked: Parked | None) -> None:
+    async def withdraw(self, login: Login, parked: Parked) -> None:
         """Take a question back, if it is still here."""
-        if parked is not None and self.forget(login, parked):
-            if parked.expiry is not None:
-                parked.expiry.cancel()
-            await parked.question.withdraw()
+        if self.forget(login, parked):
+            await self.take_back(parked)
+
+    @staticmethod
+    async def take_back(parked: Parked) -> None:
+        """Take back a question that is out of the table already."""
+        if parked.expiry is not None:
+            parked.expiry.cancel()
+        await parked.let_go()
 
     def forget(self, login: Login, parked: Parked) -> bool:
         """Take it out of the table; whether it was there."""
@@ -92,10 +120,12 @@ class ParkedQuestions:
         del self.open[key_of(login)]
         return True
 
-    def redeemed(self, login: Login, parked: Parked) -> None:
-        """Note that its code has opened the door: there is nothing left to withdraw."""
-        if self.forget(login, parked) and parked.expiry is not None:
-            parked.expiry.cancel()
+    async def redeemed(self, login: Login, parked: Parked) -> None:
+        """Note that its code has opened the door: there is no question left to withdraw."""
+        if self.forget(login, parked):
+            if parked.expiry is not None:
+                parked.expiry.cancel()
+            await parked.release()
 
     async def close(self) -> None:
         """Withdraw every question."""
@@ -103,7 +133,7 @@ class ParkedQuestions:
         tasks = [each.expiry for each in parked if each.expiry is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*(each.question.withdraw() for each in parked), *map(finish, tasks))
+        await asyncio.gather(*(each.let_go() for each in parked), *map(finish, tasks))
 
     def digest(self, password: Secret) -> bytes:
         """Return what a password is known by; of no use without the key, which lives as long as the daemon."""

@@ -15,7 +15,7 @@ from pushgate.login import Code, Login, Method, Push, Secret
 from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
 from pushgate.providers.base import Provider
 from pushgate.providers.clerk_backend import CALL_SECONDS, BackendApi
-from pushgate.providers.clerk_limits import Limits, counts, too_often
+from pushgate.providers.clerk_limits import USED, Limits, UsedCodes, counts, too_often
 from pushgate.providers.clerk_wire import ClerkUser, read_code
 from pushgate.text import clean, is_clean_name
 
@@ -69,6 +69,7 @@ class Clerk(Provider):
         """
         self.name, self.backend, self.clock, self.limits = name, backend, clock, limits
         self.mail_domain = mail_domain
+        self.used = UsedCodes(clock)
         self.usual = self.usual_begin = 0.0
         """Seconds that the last check and the last question took: a stranger's take as long."""
         self.looking: asyncio.Task[Failed | None] | None = None
@@ -192,6 +193,17 @@ class Clerk(Provider):
     async def check_code(self, login: Login, user: ClerkUser, code: str, deadline: float) -> Approved | Failed:
         """Check a code, if the person has any tries left."""
         keys = (self.address(login.user), user.id)
+        if not self.used.claim(user.id, code):
+            return USED
+        outcome = await self.check_counted(keys, user, code, deadline)
+        if not isinstance(outcome, Approved):
+            self.used.free(user.id, code)
+        return outcome
+
+    async def check_counted(
+        self, keys: tuple[str, str], user: ClerkUser, code: str, deadline: float
+    ) -> Approved | Failed:
+        """Check a code and count it under the person's names, if it may be a wrong one."""
         if not self.limits.codes.take(*keys):
             return too_often("wrong codes")
         began = self.clock.now()

@@ -9,6 +9,9 @@ from pushgate.outcome import Failed, FailureKind
 
 MAX_NAMES = 65_536
 MAX_WAITING = 64
+USED_SECONDS = 120.0
+"""Longer than a code of an authenticator app is right, with what servers allow for wrong clocks."""
+USED = Failed(FailureKind.BAD_CODE, asked=False, detail="this code has opened a door already")
 
 
 class Budget:
@@ -33,6 +36,21 @@ class Budget:
         """Take one less of each key."""
         for key in keys:
             self.limiter.give_back(key)
+
+
+class UsedCodes:
+    """Codes that have opened a door: each opens one (RFC 6238 section 5.2). Clerk says so of backup codes alone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.limiter = Limiter(clock, 1, USED_SECONDS)
+
+    def claim(self, user_id: str, code: str) -> bool:
+        """Keep a code for one login, before it is checked: of two that bring it at a moment, one gets in."""
+        return self.limiter.take(f"{user_id} {code}")
+
+    def free(self, user_id: str, code: str) -> None:
+        """Give back a code that has opened nothing."""
+        self.limiter.give_back(f"{user_id} {code}")
 
 
 class Turns:

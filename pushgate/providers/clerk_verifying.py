@@ -11,7 +11,7 @@ from pushgate.outcome import TYPED_CODE, Approved, Failed, FailureKind, NeedsCod
 from pushgate.providers.base import WITHDRAW_SECONDS
 from pushgate.providers.clerk_errors import Remedy, Trouble
 from pushgate.providers.clerk_frontend import ClientSession, FrontendApi
-from pushgate.providers.clerk_limits import Limits, counts, too_often
+from pushgate.providers.clerk_limits import USED, Limits, UsedCodes, counts, too_often
 from pushgate.providers.clerk_sessions import Sessions
 from pushgate.providers.clerk_sitting import (
     LIVES_SECONDS,
@@ -58,6 +58,7 @@ class Verifier:
         """
         self.frontend, self.sessions, self.clock, self.limits = frontend, sessions, clock, limits
         self.level, self.prove_by_token = level, prove_by_token
+        self.used = UsedCodes(clock)
         self.open: set[Sitting] = set()
 
     async def sit_down(self, name: str, key: str, user_id: str, deadline: float) -> Sitting | Trouble:
@@ -143,7 +144,19 @@ class Verifier:
         return self.question(sitting, fresh=True)
 
     async def put_in(self, sitting: Sitting, strategy: str, code: str, deadline: float) -> Verification | Trouble:
-        """Hand a code in, if the person has any tries left."""
+        """Hand a code in, if the person has any tries left, and it is no authenticator's that was right already."""
+        user_id = sitting.session.user_id
+        if strategy == "totp" and not self.used.claim(user_id, code):
+            return Trouble(USED)
+        step = await self.put_in_counted(sitting, strategy, code, deadline)
+        if strategy == "totp" and not isinstance(step, Verification):
+            self.used.free(user_id, code)
+        return step
+
+    async def put_in_counted(
+        self, sitting: Sitting, strategy: str, code: str, deadline: float
+    ) -> Verification | Trouble:
+        """Hand a code in, and count it if it may be a wrong one."""
         keys = (sitting.key, sitting.session.user_id)
         if not self.limits.codes.take(*keys):
             return Trouble(too_often("wrong codes"), last=True)

@@ -128,7 +128,7 @@ def read_verification(body: Any) -> Verification | Failed:
     session = response.get("session")
     session = session if isinstance(session, dict) else {}
     return Verification(
-        level=str(response.get("level")),
+        level=clean(str(response.get("level")), 32),
         status=status,
         session_id=str(session.get("id")),
         session_status=str(session.get("status")),
@@ -144,12 +144,18 @@ def read_ways(offered: Any) -> tuple[Way, ...]:
     return tuple(
         Way(
             str(entry.get("strategy")),
-            target=str(entry.get("email_address_id") or entry.get("phone_number_id") or ""),
+            target=read_target(entry),
             shown=clean(str(entry.get("safe_identifier") or ""), 64),
             usual=entry.get("default") is True or entry.get("primary") is True,
         )
         for entry in objects(offered)
     )
+
+
+def read_target(entry: Mapping[str, Any]) -> str:
+    """Return where a code is sent to; empty for what is no id, as it could not be written into a form."""
+    target = entry.get("email_address_id") or entry.get("phone_number_id")
+    return target if isinstance(target, str) and ID.fullmatch(target) else ""
 
 
 def objects(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -208,7 +214,7 @@ def fault_of_token(body: Any, user_id: str, session_id: str) -> Failed | None:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         named = (claims["sub"], claims["sid"])
         age = claims["fva"][1]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return Failed(FailureKind.PROTOCOL, asked=True, detail="tokens: no session token with fva")
     if named != (user_id, session_id):
         return Failed(FailureKind.PROTOCOL, asked=True, detail="tokens: of another user or session")

@@ -9,6 +9,7 @@ import asyncio
 import math
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,7 +24,7 @@ from pushgate.providers.base import WITHDRAW_SECONDS, Provider
 from pushgate.providers.failures import log_failure
 from pushgate.providers.logintc_email import EmailCodes
 from pushgate.providers.logintc_failures import NotMetError, failed_call
-from pushgate.providers.logintc_handles import CODE_TRIES, MailedCode, OpenSession
+from pushgate.providers.logintc_handles import CODE_TRIES, MailedCode, OpenSession, WrongCodes
 from pushgate.providers.logintc_server import CALL_SECONDS, LoginTcServer, ServerFacts, Transport
 from pushgate.providers.logintc_watch import SessionWatch
 from pushgate.providers.logintc_wire import (
@@ -69,6 +70,7 @@ class LoginTc(Provider):
         self.server = LoginTcServer(transport, domain_id, clock, name)
         self.watch = SessionWatch(self.server, clock)
         self.email = EmailCodes(self.server, clock)
+        self.wrong_codes = WrongCodes(clock)
         self.clock, self.send_command = clock, send_command
         self.looking: asyncio.Task[Failed | None] | None = None
 
@@ -178,6 +180,14 @@ class LoginTc(Provider):
             facts = await self.server.meet(deadline)
         except NotMetError as error:
             return error.failed
+        send = partial(self.send_code, login, facts, fields, deadline, user_id)
+        # Our own authority counts by itself, and revokes nothing.
+        return await (send() if facts.native else self.wrong_codes.counted(login.user, send))
+
+    async def send_code(
+        self, login: Login, facts: ServerFacts, fields: dict[str, str], deadline: float, user_id: str
+    ) -> Approved | Failed:
+        """Have the server check a code."""
         # Never shared: each code counts by itself, and a session that is final at once is joined by nobody.
         reply = await self.create(self.body(login, facts, None, deadline, user_id) | fields, deadline)
         if isinstance(reply, Failed):

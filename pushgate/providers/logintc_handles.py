@@ -1,12 +1,19 @@
-"""The provider ``logintc``'s own names for what is open: a session, or a code that was sent by e-mail."""
+"""The provider ``logintc``'s own names for what is open: a session, a mailed code; and how many were wrong."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from pushgate.clock import Clock
+from pushgate.limiter import Limiter
 from pushgate.login import Login
-from pushgate.outcome import Handle
+from pushgate.outcome import Approved, Failed, FailureKind, Handle
 
 CODE_TRIES = 3
 """LoginTC revokes a token after five wrong codes: so no question is good for more than three."""
+MOST_WRONG, WRONG_WITHIN = 4, 24 * 3600.0
+TOO_MANY_WRONG = Failed(
+    FailureKind.LOCKED, asked=False, detail=f"{MOST_WRONG} wrong codes of this person in a row: our own limit"
+)
 
 
 @dataclass(slots=True)
@@ -48,3 +55,25 @@ class MailedCode(Handle):
     user_id: str = field(repr=False)
     """To whom it was sent; empty: to nobody, and no code is right."""
     tally: Tally = field(default_factory=Tally, repr=False, compare=False)
+
+
+class WrongCodes:
+    """Wrong codes of one person in a row, in all logins together.
+
+    Otherwise who knows a name, or one password, would have somebody's token revoked: then only an administrator helps.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.limiter = Limiter(clock, MOST_WRONG, WRONG_WITHIN)
+
+    async def counted(self, user: str, check: Callable[[], Awaitable[Approved | Failed]]) -> Approved | Failed:
+        """Check a code, unless the next wrong one would be the last; an outage is no wrong code."""
+        # Counted before it is sent, or many logins at the same moment would each find a try left.
+        if not self.limiter.take(user):
+            return TOO_MANY_WRONG
+        outcome = await check()
+        if isinstance(outcome, Approved):
+            self.limiter.forget(user)
+        elif outcome.kind is not FailureKind.BAD_CODE:
+            self.limiter.give_back(user)
+        return outcome

@@ -5,7 +5,9 @@ v2. OneLogin has no call that takes a question back: one that we have given up s
 out, and what is answered there opens nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from typing_extensions import override
 
@@ -19,11 +21,15 @@ from pushgate.providers.onelogin_devices import SENT, Kind, choose, is_known_wor
 from pushgate.providers.onelogin_polling import PROMPTS, Life, prompt_for
 from pushgate.providers.onelogin_server import SPENT, OneLoginServer
 from pushgate.providers.onelogin_v1 import NO_MFA_FACTOR, CheckedPassword, FactorQuestion, PasswordLogin
-from pushgate.providers.onelogin_v2 import Verification, Verifications
+from pushgate.providers.onelogin_v2 import Person, Verification, Verifications
 from pushgate.text import clean, is_clean_name
+
+Answer = TypeVar("Answer", bound=Outcome)
 
 SENDS, SENDS_WITHIN = 5, 15 * 60.0
 """SMS, mails and telephone calls of one person, by whichever name: the key is OneLogin's id."""
+WRONG_CODES, WRONG_WITHIN = 5, 15 * 60.0
+"""Wrong codes of one person in all logins together: three in each would be as many as one likes."""
 WORDS_OF_KIND = {
     Kind.PUSH: ("code",),
     Kind.CODE: ("code",),
@@ -37,6 +43,7 @@ EVERYTHING = frozenset(word for words in WORDS_OF_KIND.values() for word in word
 FOREIGN = Failed(FailureKind.PROTOCOL, asked=True, detail="not a question of this provider")
 NO_DEVICE = Failed(FailureKind.NOT_ENROLLED, asked=False, detail="the person has no such device")
 TOO_MANY_SENT = Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many codes and calls sent to this person")
+TOO_MANY_WRONG = Failed(FailureKind.RATE_LIMITED, asked=False, detail="too many wrong codes of this person")
 
 
 class OneLogin(Provider):
@@ -54,6 +61,7 @@ class OneLogin(Provider):
         self.name = name
         self.server, self.passwords, self.verifications = server, passwords, verifications
         self.sends = Limiter(clock, SENDS, SENDS_WITHIN)
+        self.wrong_codes = Limiter(clock, WRONG_CODES, WRONG_WITHIN)
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
@@ -100,12 +108,26 @@ class OneLogin(Provider):
         counts = device.kind in SENT and not isinstance(login.factor, Code)
         if counts and not self.sends.take(person.user_id):
             return TOO_MANY_SENT
-        if isinstance(person, CheckedPassword):
-            outcome = await self.passwords.begin(person, device, login, deadline)
-        else:
-            outcome = await self.verifications.begin(person, device, login, deadline)
+
+        async def ask() -> Outcome:
+            if isinstance(person, CheckedPassword):
+                return await self.passwords.begin(person, device, login, deadline)
+            return await self.verifications.begin(person, device, login, deadline)
+
+        outcome = await (self.counted(person.user_id, ask) if isinstance(login.factor, Code) else ask())
         if counts and isinstance(outcome, Failed) and not outcome.asked:
             self.sends.give_back(person.user_id)
+        return outcome
+
+    async def counted(self, user_id: str, check: Callable[[], Awaitable[Answer]]) -> Answer | Failed:
+        """Check a code, unless too many of this person were wrong; counted before, as many may come at a moment."""
+        if not self.wrong_codes.take(user_id):
+            return TOO_MANY_WRONG
+        outcome = await check()
+        if isinstance(outcome, Approved):
+            self.wrong_codes.forget(user_id)
+        elif not may_be_wrong(outcome):
+            self.wrong_codes.give_back(user_id)
         return outcome
 
     @staticmethod
@@ -139,10 +161,10 @@ class OneLogin(Provider):
     @override
     async def submit(self, handle: Handle, code: str, deadline: float) -> Approved | Denied | NeedsCode | Failed:
         match handle:
-            case FactorQuestion():
-                return await self.passwords.submit(handle, code, deadline)
-            case Verification():
-                return await self.verifications.submit(handle, code, deadline)
+            case FactorQuestion(checked=CheckedPassword(user_id=user_id)):
+                return await self.counted(user_id, lambda: self.passwords.submit(handle, code, deadline))
+            case Verification(person=Person(user_id=user_id)):
+                return await self.counted(user_id, lambda: self.verifications.submit(handle, code, deadline))
             case Pretence():
                 return Failed(FailureKind.BAD_CODE, asked=True)
             case _:
@@ -161,6 +183,17 @@ class OneLogin(Provider):
 
 class Pretence(Handle):
     """A question that was never asked."""
+
+
+def may_be_wrong(outcome: Outcome) -> bool:
+    """Whether OneLogin has refused a code, or may have: what it never saw counts for nothing."""
+    match outcome:
+        case Failed(FailureKind.BAD_CODE):
+            return outcome.status is not None
+        case Failed(FailureKind.UNAVAILABLE | FailureKind.PROTOCOL):
+            return outcome.asked
+        case _:
+            return False
 
 
 def life_of(handle: Handle) -> Life | None:

@@ -130,7 +130,7 @@ def seconds_left(expire_at: float | None, reply: Reply, now: datetime) -> float 
         return None
     try:
         there = parsedate_to_datetime(reply.headers.get("Date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         there = now
     left = expire_at - there.replace(tzinfo=there.tzinfo or UTC).timestamp()
     return left if left > 0 else None

@@ -67,7 +67,7 @@ async def test_two_attempts() -> None:
     assert first.message == "A code was sent. Log in again: password, comma, code"
     assert (second.accept, second.reason, second.factor) == (True, Reason.APPROVED, "code")
     assert passwords.checks == 1
-    assert core.provider.calls == ["begin alice"]
+    assert core.provider.calls == ["begin alice", "cancel checked1"]
     assert core.provider.submitted == ["123456"]
 
 
@@ -91,11 +91,11 @@ async def test_three_wrong_codes_of_second_attempts() -> None:
 
 
 async def test_the_time_for_the_second_attempt() -> None:
-    """A code that comes too late is refused, and its question has been withdrawn."""
+    """A code that comes too late is refused; question and password of the provider's have been withdrawn."""
     core, passwords = gate(lambda login: WRONG if isinstance(login.factor, Code) else CODE)
     await core.start(vpn("hunter2"))
     await core.clock.advance(121)
-    assert core.provider.calls == ["begin alice", "cancel s1"]
+    assert core.provider.calls == ["begin alice", "cancel s1", "cancel checked1"]
     assert (await core.start(vpn("hunter2,123456"))).reason is Reason.BAD_CODE
     assert passwords.checks == 2
     assert core.provider.submitted == []
@@ -107,7 +107,7 @@ async def test_the_provider_may_shorten_the_time() -> None:
     core_clock = core.clock
     await core.start(vpn("hunter2"))
     await core.clock.advance(11)
-    assert core.provider.calls[-1] == "cancel s1"
+    assert core.provider.calls[-2:] == ["cancel s1", "cancel checked1"]
 
 
 async def test_a_wrong_password_at_the_second_attempt() -> None:
@@ -129,6 +129,38 @@ async def test_one_code_opens_one_door() -> None:
     assert core.provider.submitted == ["123456"]
 
 
+async def test_second_attempts_that_are_broken_off_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who breaks each second attempt off, once its code is on the way, has three codes and no more."""
+    core, _ = gate(CODE)
+    await core.start(vpn("hunter2"))
+    tried = list[str]()
+
+    async def submit(handle: Handle, code: str, deadline: float) -> Approved | Failed:
+        tried.append(code)
+        await core.clock.sleep(5)
+        return WRONG
+
+    monkeypatch.setattr(core.provider, "submit", submit)
+    for code in range(5):
+        attempt = core.start(vpn(f"hunter2,00000{code}"))
+        await core.clock.advance(1)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    assert tried == ["000000", "000001", "000002"]
+    await core.authenticator.close()
+
+
+@pytest.mark.parametrize("kind", [FailureKind.EXPIRED, FailureKind.PROTOCOL, FailureKind.CONFIG])
+async def test_a_question_that_has_ended_is_not_kept(kind: FailureKind) -> None:
+    """A person whose question has ended at the provider gets a new code at the next attempt."""
+    core, _ = gate(CODE)
+    core.provider.code_answers = [Failed(kind, asked=True)]
+    decisions = await tried(core, "hunter2", "hunter2,123456", "hunter2")
+    assert [decision.reason.value for decision in decisions] == ["code_sent", kind.value, "code_sent"]
+    assert core.provider.calls.count("begin alice") == 2
+    await core.authenticator.close()
+
+
 async def test_an_outage_at_the_second_attempt_never_fails_open() -> None:
     """A provider that is gone when the code comes opens nothing, and the code may be tried again."""
     core, _ = gate(CODE, accept_if_unreachable=True)
@@ -141,10 +173,10 @@ async def test_another_way_replaces_the_code_that_was_sent() -> None:
     """A person who asks for an SMS in place of the mail has one code that counts."""
     core, passwords = gate(lambda login: NeedsCode(Handle("sms" if login.factor == Method("sms") else "s1"), "Code"))
     await tried(core, "hunter2", "hunter2,sms")
-    assert core.provider.calls == ["begin alice", "begin alice", "cancel s1"]
+    assert core.provider.calls == ["begin alice", "begin alice", "cancel s1", "cancel checked1"]
     assert passwords.checks == 2
     await core.authenticator.close()
-    assert core.provider.calls[-1] == "cancel sms"
+    assert core.provider.calls[-2:] == ["cancel sms", "cancel checked2"]
 
 
 async def test_without_two_attempts_a_code_that_cannot_be_asked_for_is_withdrawn() -> None:
@@ -168,7 +200,7 @@ async def test_the_end_of_the_daemon_withdraws() -> None:
     core, _ = gate(CODE)
     await core.start(vpn("hunter2"))
     await core.authenticator.close()
-    assert core.provider.calls == ["begin alice", "cancel s1"]
+    assert core.provider.calls == ["begin alice", "cancel s1", "cancel checked1"]
 
 
 async def test_the_provider_goes_on_with_the_password_it_has_checked() -> None:

@@ -128,6 +128,8 @@ async def test_an_error_page_keeps_its_status() -> None:
         ("Mon", None),
         ("-1", None),
         ("9" * 9, None),
+        ("Fri, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+        ("Fri, 21 Oct 2950 07:28:00 +99999999999999", None),
     ],
 )
 async def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) -> None:

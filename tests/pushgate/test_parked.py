@@ -1,5 +1,7 @@
 """Questions between a first and a second attempt."""
 
+import asyncio
+
 import pytest
 
 from pushgate.firstfactor.base import PasswordRight
@@ -91,7 +93,7 @@ async def test_what_is_redeemed_is_not_withdrawn() -> None:
     await lot.park(make_login())
     found = lot.find(make_login())
     assert found is not None
-    lot.parked.redeemed(make_login(), found)
+    await lot.parked.redeemed(make_login(), found)
     assert not lot.parked.holds(make_login(), found)
     await lot.core.clock.advance(100)
     assert lot.core.provider.calls == []
@@ -103,6 +105,36 @@ async def test_the_table_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ParkedQuestions, "LIMIT", 2)
     assert [await lot.park(make_login(user=name)) for name in ("a", "b", "c", "a")] == [True, True, False, True]
     await lot.parked.close()
+
+
+async def test_first_attempts_at_the_same_moment_leave_one_question() -> None:
+    """An attacker who has codes sent at the same moment, while an older one is withdrawn, leaves no session open."""
+    lot = Lot()
+    lot.core.provider.cancel_seconds = 1
+    await lot.park(make_login(), "s1")
+    racing = [asyncio.create_task(lot.park(make_login(), handle)) for handle in ("s2", "s3", "s4")]
+    await lot.core.clock.advance(10)
+    assert [task.result() for task in racing] == [True] * 3
+    found = lot.find(make_login())
+    assert found is not None
+    kept = found.question.handle
+    await lot.core.clock.advance(60)
+    assert sorted(lot.core.provider.calls) == ["cancel s1", "cancel s2", "cancel s3", "cancel s4"]
+    assert kept == Handle("s4")
+    assert lot.find(make_login()) is None
+
+
+async def test_one_person_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has one password and names a thousand addresses of his own choice leaves room for everybody else."""
+    lot = Lot()
+    monkeypatch.setattr(ParkedQuestions, "LIMIT", 10)
+    places = [make_login(origin=Origin(f"198.51.100.{at}")) for at in range(30)]
+    assert all([await lot.park(place, f"s{at}") for at, place in enumerate(places)])
+    assert len(lot.parked.open) == ParkedQuestions.PER_PERSON
+    assert lot.find(places[-1]) is not None
+    assert await lot.park(make_login(user="bob"), "bobs")
+    await lot.parked.close()
+    assert len(set(lot.core.provider.calls)) == 31
 
 
 async def test_passwords_are_not_kept() -> None:

@@ -583,6 +583,18 @@ async def test_corner_19_three_wrong_codes_end_the_login_and_leave_the_token(gat
     assert await gate.wait(handle) == Approved()
 
 
+async def test_corner_19_one_wrong_code_in_each_login_leaves_the_token(gate: Gate) -> None:
+    """Who knows a name, and types a wrong code in each of many logins at a moment, gets nobody's token revoked."""
+    logins = [gate.begin(factor=Code(Secret(b"999999"))) for _ in range(10)]
+    kinds = [outcome.kind for outcome in await asyncio.gather(*logins) if isinstance(outcome, Failed)]
+    assert sorted(kinds) == [FailureKind.BAD_CODE] * 4 + [FailureKind.LOCKED] * 6
+    assert gate.count("submits") == 4
+    assert gate.rig.alice.id in gate.simulator.domain.tokens
+    handle = await gate.ask()
+    gate.rig.approve(handle)
+    assert await gate.wait(handle) == Approved()
+
+
 @pytest.mark.parametrize("factor", ["push", "code", "mail"])
 async def test_corner_20_a_connection_that_breaks_after_a_post_is_not_used_again(gate: Gate, factor: str) -> None:
     """A create, a code and a mail whose answers got lost on a kept connection are sent once."""

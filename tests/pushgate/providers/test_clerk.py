@@ -12,7 +12,7 @@ from pushgate.firstfactor.base import PasswordRight, PasswordWrong
 from pushgate.login import Code, Login, Method, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode
 from tests.simulators.base import until
-from tests.simulators.clerk_rig import ClerkRig, clerk_rig, kind_of, question
+from tests.simulators.clerk_rig import ClerkRig, ClerkTicketRig, clerk_rig, kind_of, question
 
 DEADLINE = 1060.0
 PASSWORD = Secret(b"correct horse")
@@ -44,6 +44,26 @@ async def test_a_code_is_right_once_for_a_question(rig: ClerkRig) -> None:
     handle = question(await rig.provider.begin(await rig.login(), DEADLINE))
     await rig.provider.submit(handle, "012345", DEADLINE)
     assert kind_of(await rig.provider.submit(handle, "012345", DEADLINE)) is FailureKind.EXPIRED
+
+
+@pytest.mark.parametrize("kind", [ClerkRig, ClerkTicketRig])
+async def test_a_code_opens_one_door(kind: type[ClerkRig], fake_clock: FakeClock) -> None:
+    """Who has looked over a person's shoulder, or listened at the appliance, is too late with the code."""
+    async with clerk_rig(kind, fake_clock) as rig:
+        pair = await asyncio.gather(*(rig.provider.begin(typed("012345"), DEADLINE) for _ in range(2)))
+        assert sorted(isinstance(each, Approved) for each in pair) == [False, True]
+        handle = question(await rig.provider.begin(await rig.login(), DEADLINE))
+        assert isinstance(await rig.provider.submit(handle, "012345", DEADLINE), NeedsCode)
+        assert rig.simulator.ledger.counts["submits"] == 1
+        rig.simulator.person("alice").totp = "543210"
+        assert isinstance(await rig.provider.submit(handle, "543210", DEADLINE), Approved)
+
+
+async def test_a_code_that_was_wrong_may_be_right_later(rig: ClerkRig) -> None:
+    """A person whose code was typed too early is let in by the same digits when they are right."""
+    assert kind_of(await rig.provider.begin(typed("543210"), DEADLINE)) is FailureKind.BAD_CODE
+    rig.simulator.person("alice").totp = "543210"
+    assert isinstance(await rig.provider.begin(typed("543210"), DEADLINE), Approved)
 
 
 async def test_a_backup_code_with_letters_opens_once(rig: ClerkRig) -> None:

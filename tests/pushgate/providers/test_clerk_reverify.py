@@ -315,7 +315,8 @@ async def test_a_token_can_prove_it_once_more(fake_clock: FakeClock) -> None:
     async with clerk_rig(ClerkTicketRig, fake_clock, prove_by_token=True) as rig:
         assert isinstance(await rig.provider.begin(typed("012345"), DEADLINE), Approved)
         rig.simulator.knobs.change = lambda call, body: {"jwt": "e30.e30.x"} if call == "tokens" else body
-        assert kind_of(await rig.provider.begin(typed("012345"), DEADLINE)) is FailureKind.PROTOCOL
+        rig.simulator.person("alice").totp = "543210"
+        assert kind_of(await rig.provider.begin(typed("543210"), DEADLINE)) is FailureKind.PROTOCOL
         assert rig.leftovers() == 0
 
 

@@ -20,6 +20,7 @@ from pushgate.providers.clerk_wire import (
     read_new_session,
     read_user,
     read_verification,
+    read_ways,
     strategy_of,
 )
 
@@ -218,6 +219,7 @@ def token(**claims: Any) -> dict[str, str]:
         (token(sub="user_1", sid="sess_1"), FailureKind.PROTOCOL),
         ({"jwt": "text"}, FailureKind.PROTOCOL),
         ({"jwt": "a.!.c"}, FailureKind.PROTOCOL),
+        ({"jwt": f"a.{base64.urlsafe_b64encode(b'[' * 30_000).decode()}.c"}, FailureKind.PROTOCOL),
         ({}, FailureKind.PROTOCOL),
         (None, FailureKind.PROTOCOL),
     ],
@@ -226,3 +228,18 @@ def test_a_session_token_must_prove_it_all(body: Any, kind: FailureKind) -> None
     """A token of another user or session, or of an older second factor, is no proof."""
     assert fault_of_token(token(sub="user_1", sid="sess_1", fva=[-1, 0]), "user_1", "sess_1") is None
     assert kind_of(fault_of_token(body, "user_1", "sess_1")) is kind
+
+
+@pytest.mark.parametrize("target", ["\ud800", "idn 1&strategy=x", ["idn_1"], "i" * 129])
+def test_what_is_no_id_is_sent_nowhere(target: Any) -> None:
+    """A server that offers a way to an impossible id gets nothing of it back."""
+    offered = [{"strategy": "phone_code", "phone_number_id": target}, {"strategy": "totp"}]
+    assert [way.target for way in read_ways(offered)] == ["", ""]
+
+
+def test_a_level_in_hidden_characters_is_shown_as_such() -> None:
+    """A server that writes a screenful in place of a level fills no log, and moves no cursor."""
+    found = read_verification({"response": {"status": "complete", "level": "\x1b[2J" * 9000}})
+    assert isinstance(found, Verification)
+    assert len(found.level) == 32
+    assert found.level.startswith("\\x1b[2J")

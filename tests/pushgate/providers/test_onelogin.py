@@ -8,8 +8,17 @@ from pushgate.clock import FakeClock
 from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.http import JsonClient, Reply
 from pushgate.login import Code, Factor, Method, Push, Secret
-from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, Pending
-from pushgate.providers.onelogin import EVERYTHING, SENDS, OneLogin, Pretence, let_in_by_password, life_of
+from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
+from pushgate.providers.onelogin import (
+    EVERYTHING,
+    SENDS,
+    WRONG_CODES,
+    OneLogin,
+    Pretence,
+    let_in_by_password,
+    life_of,
+    may_be_wrong,
+)
 from pushgate.providers.onelogin_v1 import CheckedPassword, FactorQuestion
 from pushgate.providers.onelogin_v2 import Verification
 from tests.simulators.jumping import JumpingClock, run
@@ -154,6 +163,60 @@ def test_what_was_not_sent_does_not_count() -> None:
             assert kind_of(await rig.provider.begin(login, rig.clock.now() + 60)) is FailureKind.UNAVAILABLE
 
     play(scene)
+
+
+async def wrong(rig: OneLoginRig, times: int) -> None:
+    """Hand in wrong codes of alice's, one in each login; each reaches OneLogin."""
+    for _ in range(times):
+        login = replace(await rig.login(), factor=Code(Secret(b"000000")))
+        outcome = await rig.provider.begin(login, rig.clock.now() + 60)
+        assert isinstance(outcome, Failed)
+        assert (outcome.kind, outcome.status) == (FailureKind.BAD_CODE, 401)
+
+
+@pytest.mark.parametrize("password", [True, False])
+def test_codes_are_not_guessed_one_in_each_login(password: bool) -> None:
+    """Who has the password, and tries a code in each of many logins, has five; then OneLogin is asked no more."""
+
+    async def scene(rig: OneLoginRig) -> None:
+        await wrong(rig, WRONG_CODES - 1)
+        login = await rig.login()
+        right = rig.right_code().encode()
+        outcome = await rig.provider.begin(replace(login, factor=Code(Secret(right))), rig.clock.now() + 60)
+        assert isinstance(outcome, Approved)
+        await wrong(rig, WRONG_CODES)
+        login, calls = await rig.login(), len(rig.simulator.ledger.requests)
+        outcome = await rig.provider.begin(replace(login, factor=Code(Secret(right))), rig.clock.now() + 60)
+        assert kind_of(outcome) is FailureKind.RATE_LIMITED
+        pushed = await rig.provider.begin(await rig.login(), rig.clock.now() + 60)
+        assert isinstance(pushed, Pending)
+        assert kind_of(await rig.provider.submit(pushed.handle, right.decode(), rig.clock.now() + 60)) is (
+            FailureKind.RATE_LIMITED
+        )
+        otp = [each for each in rig.simulator.ledger.requests[calls:] if b"otp" in each.body]
+        assert otp == []
+        await rig.clock.sleep(15 * 60)
+        outcome = await rig.provider.begin(replace(await rig.login(), factor=Code(Secret(right))), rig.clock.now() + 60)
+        assert isinstance(outcome, Approved)
+
+    play(scene, password=password)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        (Failed(FailureKind.BAD_CODE, asked=True, status=401), True),
+        (Failed(FailureKind.BAD_CODE, asked=False), False),
+        (Failed(FailureKind.UNAVAILABLE, asked=True), True),
+        (Failed(FailureKind.UNAVAILABLE, asked=False), False),
+        (Failed(FailureKind.PROTOCOL, asked=True), True),
+        (Failed(FailureKind.CANCELLED, asked=True), False),
+        (Approved(), False),
+    ],
+)
+def test_what_onelogin_may_have_refused_counts(outcome: Outcome, counts: bool) -> None:
+    """A code whose answer was lost on the way counts; a slip of the fingers that never left does not."""
+    assert may_be_wrong(outcome) is counts
 
 
 def test_nobody_new_is_asked_with_the_last_calls() -> None:

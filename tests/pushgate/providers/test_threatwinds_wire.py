@@ -108,6 +108,8 @@ def test_a_session_lives_by_the_clock_of_its_server() -> None:
     assert seconds_left(1674492894.0, dated, here) == 60
     assert seconds_left(1674492894.0, reply(200), here) == 6 * 3600 + 54 * 60 + 54
     assert seconds_left(1674492894.0, reply(200, Date="rubbish"), here) == 6 * 3600 + 54 * 60 + 54
+    endless = reply(200, Date="Mon, 23 Jan 99999999999999999999 16:53:54 GMT")
+    assert seconds_left(1674492894.0, endless, here) == 6 * 3600 + 54 * 60 + 54
     assert seconds_left(1674492894.0, reply(200, Date="Mon, 23 Jan 2023 16:54:54 GMT"), here) is None
     assert seconds_left(None, dated, here) is None
 
