@@ -11,6 +11,7 @@ from pushgate.question import CODE_TRIES, Chosen, Question, is_offered, is_wrong
 from pushgate.text import clean
 from pushgate.words import Words
 
+RESEND_WORD = "resend"
 PROMPT_LENGTH = 120
 PROMPTS = 8
 """How often one login asks at most, whatever a provider says."""
@@ -53,23 +54,26 @@ class AskingCode:
             CannotAsk: the front end has no way to ask, or the person did not answer.
         """
         prompt, again, wrong = self.needed.prompt, False, 0
+        ways = self.ways - {self.needed.way} | ({RESEND_WORD} if self.needed.way else set())
         for _ in range(PROMPTS):
-            shown = self.words.code_prompt(clean(prompt, PROMPT_LENGTH), self.ways)
+            shown = self.words.code_prompt(clean(prompt, PROMPT_LENGTH), ways)
             shown = self.words.again(shown) if again else shown
             typed = await self.conversation.ask(shown, echo=self.needed.echo)
             answer = read_answer(typed)
             if isinstance(answer, Cancel):
                 return Failed(FailureKind.GIVEN_UP, asked=True)
-            if isinstance(answer, Method) and is_offered(answer, self.ways):
+            if isinstance(answer, Method) and is_offered(answer, ways):
                 return Chosen(answer)
+            if isinstance(answer, Method) and answer.word == self.needed.way:
+                typed = RESEND_WORD
             # Here the provider knows what a code is: what does not look like one to us may still be one.
             code = answer.code if isinstance(answer, Code) else Secret(typed.encode())
             outcome = await self.question.submit(code, self.deadline)
             if isinstance(outcome, NeedsCode):
                 self.question = replace(self.question, handle=outcome.handle)
                 prompt = outcome.prompt
-                again = not outcome.resent
-                if outcome.resent:
+                again = outcome.wrong and not outcome.resent
+                if not again:
                     continue
             if not is_wrong_code(outcome):
                 return replace(outcome, asked=True) if isinstance(outcome, Failed) else outcome

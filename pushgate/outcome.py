@@ -87,6 +87,10 @@ class NeedsCode:
     """Whether others may see what is typed: not where the same code could be typed again."""
     asked: bool = True
     """False: nothing has been sent to the person."""
+    way: str = ""
+    """The word of the way in which the code was sent, where ``resend`` has another one sent."""
+    wrong: bool = True
+    """As the answer to a ``submit``: a code was wrong. False where the person has asked for a new one in vain."""
     resent: bool = False
     """As the answer to a ``submit``: no code was wrong, the person has asked for a new one, and it was sent."""
     expires_at: float | None = None

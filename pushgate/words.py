@@ -10,8 +10,8 @@ MAX_TEXT = 253
 
 NUMBER_PLACE = "{number}"
 WAYS_PLACE = "{ways}"
-WAY_WORDS = frozenset({"email", "phone", "sms", "voice"})
-"""The features of a provider that are ways to reach the person."""
+WAY_WORDS = frozenset({"email", "phone", "resend", "sms", "voice"})
+"""What a person may type at a question to be reached in another way, or once more."""
 
 WAITS_AS_IF_IGNORED = frozenset(
     {Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER, Reason.BARRED}

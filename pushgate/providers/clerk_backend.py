@@ -17,6 +17,9 @@ PATIENCE = 2
 TICKET_SECONDS = 60
 """Clerk's own default is 30 days."""
 
+GONE = (400, 404, 410)
+"""What a revocation may find: the session has ended by itself."""
+
 
 class Transport(Protocol):
     """What is needed of ``pushgate.http.JsonClient``."""
@@ -97,6 +100,14 @@ class BackendApi:
         if not isinstance(token, str) or not TOKEN.fullmatch(token):
             return Failed(FailureKind.PROTOCOL, asked=True, detail="sign_in_tokens: no token")
         return token
+
+    async def revoke(self, session_id: str, deadline: float) -> Failed | None:
+        """End a session, whoever has its JWT; None if it is over."""
+        path = f"/sessions/{quote(session_id, safe='')}/revoke"
+        reply = await self.call("POST", path, deadline, what="revoke")
+        if not isinstance(reply, Trouble) or reply.failed.status in GONE:
+            return None
+        return reply.failed
 
     async def call(self, method: str, path: str, deadline: float, *, body: Any = None, what: str) -> Reply | Trouble:
         """Send one request; after a 429 once more, as soon as Clerk wants it, if that is before the deadline."""

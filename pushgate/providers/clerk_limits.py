@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from pushgate.clock import Clock
+from pushgate.limiter import Limiter
 from pushgate.outcome import Failed, FailureKind
 
 MAX_NAMES = 65_536
@@ -11,51 +12,27 @@ MAX_WAITING = 64
 
 
 class Budget:
-    """So many within a while for each key; what turned out right is given back.
+    """So many within a while for a person, who has several names; what turned out right is given back.
 
     Taken before the call that it pays for: many logins at the same moment would each find the budget unspent.
     """
 
-    def __init__(self, clock: Clock, most: int, seconds: float, names: int = MAX_NAMES) -> None:
-        self.clock, self.most, self.seconds, self.names = clock, most, seconds, names
-        self.taken: dict[str, list[float]] = {}
+    def __init__(self, clock: Clock, most: int, seconds: float) -> None:
+        # Only people whom Clerk knows are counted, so no flood of made-up names gets anybody forgotten.
+        self.limiter = Limiter(clock, most, seconds, keys=MAX_NAMES)
 
-    def is_spent(self, key: str) -> bool:
-        """Whether nothing is left for a key."""
-        return len(self.recent(key)) >= self.most
+    def is_spent(self, *keys: str) -> bool:
+        """Whether nothing is left for one of the keys."""
+        return any(self.limiter.is_spent(key) for key in keys)
 
     def take(self, *keys: str) -> bool:
         """Take one of each key, or of none if one is spent."""
-        if any(self.is_spent(key) for key in keys):
-            return False
-        if len(self.taken) + len(keys) > self.names:
-            self.sweep()
-        if len(self.taken) + len(keys) > self.names:
-            return False  # a full table must not be a way to be forgotten
-        for key in keys:
-            self.taken.setdefault(key, []).append(self.clock.now())
-        return True
+        return not self.is_spent(*keys) and all(self.limiter.take(key) for key in keys)
 
     def give_back(self, *keys: str) -> None:
         """Take one less of each key."""
         for key in keys:
-            times = self.recent(key)
-            if times:
-                times.pop()
-            if not times:
-                self.taken.pop(key, None)
-
-    def recent(self, key: str) -> list[float]:
-        """Return when a key was taken within the while."""
-        times = self.taken.get(key, [])
-        while times and times[0] <= self.clock.now() - self.seconds:
-            times.pop(0)
-        return times
-
-    def sweep(self) -> None:
-        """Forget keys of which nothing counts any more."""
-        for key in [key for key in self.taken if not self.recent(key)]:
-            del self.taken[key]
+            self.limiter.give_back(key)
 
 
 class Turns:

@@ -20,7 +20,7 @@ from pushgate.providers.clerk import OVER, TRIES, WRONG, AppQuestion, Clerk
 from pushgate.providers.clerk_backend import BackendApi
 from pushgate.providers.clerk_errors import Trouble
 from pushgate.providers.clerk_limits import Limits, too_often
-from pushgate.providers.clerk_sitting import SENT, SMS, Sitting, SittingQuestion
+from pushgate.providers.clerk_sitting import SENT, SMS, CheckedSitting, Sitting, SittingQuestion
 from pushgate.providers.clerk_verifying import Verifier
 from pushgate.providers.clerk_wire import FIRST, SECOND, ClerkUser, Verification, Way, read_code, strategy_of
 
@@ -68,7 +68,8 @@ class ClerkReverify(Clerk):
                 sitting.verification, sitting.first_proved = step, step.status != FIRST
             done = sitting.first_proved
             if done:
-                return PasswordRight(handle=SittingQuestion(sitting.id, sitting))
+                sitting.held = True
+                return PasswordRight(handle=CheckedSitting(sitting.id, sitting))
         finally:
             if not done:
                 await self.verifier.leave(sitting)
@@ -115,7 +116,7 @@ class ClerkReverify(Clerk):
         code = read_code(typed)
         if code is None:
             return WRONG
-        if self.verifier.level == "multi_factor" and not isinstance(login.checked, SittingQuestion):
+        if self.verifier.level == "multi_factor" and not isinstance(login.checked, CheckedSitting):
             hint = "set first_factor: provider, or level: second_factor"
             detail = "level multi_factor needs a password before the code"
             return Failed(FailureKind.CONFIG, asked=False, detail=detail, hint=hint)
@@ -137,7 +138,7 @@ class ClerkReverify(Clerk):
 
     async def begin_sitting(self, login: Login, deadline: float) -> Sitting | Failed:
         """Go on from the password, or begin; in either case with the level that was asked."""
-        if isinstance(login.checked, SittingQuestion) and login.checked.sitting.name == login.user:
+        if isinstance(login.checked, CheckedSitting) and login.checked.sitting.name == login.user:
             sitting = login.checked.sitting
             if sitting.over:
                 return OVER
@@ -163,6 +164,8 @@ class ClerkReverify(Clerk):
         if not isinstance(handle, SittingQuestion):
             return Failed(FailureKind.PROTOCOL, asked=True, detail="not a question of this provider")
         sitting = handle.sitting
+        if handle.number != sitting.asked:
+            return OVER
         outcome: Approved | NeedsCode | Failed | None = None
         try:
             async with sitting.busy:
@@ -199,15 +202,19 @@ class ClerkReverify(Clerk):
 
     async def drop_checked(self, login: Login) -> None:
         """End what the check of the password has begun, if the login goes no further."""
-        if isinstance(login.checked, SittingQuestion):
+        if isinstance(login.checked, CheckedSitting):
             await self.verifier.leave(login.checked.sitting)
 
     @override
     async def cancel(self, handle: Handle) -> None:
-        if isinstance(handle, SittingQuestion):
-            await self.verifier.leave(handle.sitting)
-        else:
-            await super().cancel(handle)
+        match handle:
+            case SittingQuestion() if handle.sitting.held:
+                # The person may go another way with the same password; with that it ends.
+                handle.sitting.asked += handle.number == handle.sitting.asked
+            case SittingQuestion() | CheckedSitting():
+                await self.verifier.leave(handle.sitting)
+            case _:
+                await super().cancel(handle)
 
     @override
     async def close(self) -> None:

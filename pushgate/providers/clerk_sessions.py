@@ -16,8 +16,8 @@ from pushgate.providers.clerk_store import KeptSession, SessionStore, SessionSto
 log = structlog.get_logger()
 
 END_SECONDS = 5.0
-END_TRIES = 3
-END_PAUSE = 0.5
+END_PAUSES = (0.5, 2.0, 8.0, 32.0)
+"""Seconds between the tries, in an outage."""
 MAX_QUEUE = 8
 """Logins of one person that may wait for each other."""
 
@@ -71,15 +71,18 @@ class TicketSessions(Sessions):
 
     @override
     async def close(self, session: ClientSession) -> None:
-        for tries in range(1, END_TRIES + 1):
-            trouble = await self.frontend.end(session, self.clock.now() + END_SECONDS)
-            if trouble is None or trouble.remedy is Remedy.NEW_TICKET:
-                return  # ended, or Clerk knows it no more
-            if tries == END_TRIES:
-                failed = trouble.failed
-                log.warning("session_not_ended", session=session.id, error=failed.detail, trace=failed.trace)
-            else:
-                await self.clock.sleep(END_PAUSE)
+        failed: Failed | None = None
+        for pause in (0.0, *END_PAUSES):
+            if pause:
+                await self.clock.sleep(pause)
+            if await self.frontend.end(session, self.clock.now() + END_SECONDS) is None:
+                return
+            # Also where Clerk signs us out: the reply with the newest JWT can have been lost.
+            failed = await self.backend.revoke(session.id, self.clock.now() + END_SECONDS)
+            if failed is None:
+                return
+        if failed is not None:
+            log.warning("session_not_ended", session=session.id, error=failed.detail, trace=failed.trace)
 
 
 class EnrolledSessions(Sessions):

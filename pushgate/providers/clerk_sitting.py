@@ -47,6 +47,10 @@ class Sitting:
     """The first factor was proved within this verification: a new one would need it again."""
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One call of the port at a time: two codes at once must not both be tried."""
+    held: bool = False
+    """A right password belongs to it: it outlives a question, as the person may choose another way."""
+    asked: int = 0
+    """The number of the question that counts; an earlier one was withdrawn."""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     ending: asyncio.Task[None] | None = None
     watch: asyncio.Task[None] | None = None
@@ -86,6 +90,14 @@ def masked(shown: str) -> str:
 @dataclass(frozen=True, slots=True)
 class SittingQuestion(Handle):
     """A verification that is under way."""
+
+    sitting: Sitting = field(repr=False, compare=False)
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSitting(Handle):
+    """A verification in which the password was right; withdrawn, it ends with every question of it."""
 
     sitting: Sitting = field(repr=False, compare=False)
 

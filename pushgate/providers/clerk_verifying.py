@@ -28,8 +28,8 @@ from pushgate.text import clean
 
 log = structlog.get_logger()
 
-GRACE_SECONDS = 5.0
-"""A question that nobody ends is ended so long after its deadline."""
+GRACE_SECONDS = 900.0
+"""A question that nobody ends is ended so long after its deadline: as long as one can wait for a second attempt."""
 
 
 class Verifier:
@@ -103,7 +103,7 @@ class Verifier:
         if way is None:
             detail = f"no {word or 'usable'} {sitting.factor} factor"
             return Failed(FailureKind.NOT_ENROLLED, asked=False, detail=detail)
-        sitting.way = way
+        sitting.way, sitting.asked = way, sitting.asked + 1
         if way.strategy in SENT:
             failed = await self.send(sitting, deadline)
             if failed is not None:
@@ -124,7 +124,7 @@ class Verifier:
         """Return the question for the code that is awaited; ``fresh``: nothing was wrong before it."""
         sent = sitting.way.strategy in SENT
         return NeedsCode(
-            SittingQuestion(sitting.id, sitting),
+            SittingQuestion(sitting.id, sitting, sitting.asked),
             sitting.prompt(),
             asked=sent,
             resent=fresh,

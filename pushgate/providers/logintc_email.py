@@ -5,6 +5,7 @@ checked like any other code.
 """
 
 import secrets
+from dataclasses import replace
 from urllib.parse import quote
 
 from pushgate.clock import Clock
@@ -79,19 +80,19 @@ class EmailCodes:
         """Have another code sent, unless that was done a moment ago or often enough; the earlier one stays as it is."""
         tally = handle.tally
         if tally.resent < RESENDS and self.clock.now() - tally.sent_at < RESEND_SECONDS:
-            return self.question(handle, TOO_SOON)
+            return replace(self.question(handle, TOO_SOON), wrong=False)
         if tally.resent >= RESENDS or not self.mails.take(handle.login.user):
-            return self.question(handle, NO_MORE)
+            return replace(self.question(handle, NO_MORE), wrong=False)
         tally.resent += 1
         failed = await (self.send(handle, facts, deadline) if handle.user_id else self.call_for_nobody(deadline))
         if failed is not None:
             return failed
         tally.sent_at = self.clock.now()
-        return NeedsCode(handle, PROMPT, resent=True, expires_at=tally.sent_at + GOOD_FOR_SECONDS)
+        return replace(self.question(handle), resent=True)
 
     def question(self, handle: MailedCode, prompt: str = PROMPT) -> NeedsCode:
         """Return what the person is asked."""
-        return NeedsCode(handle, prompt, expires_at=handle.tally.sent_at + GOOD_FOR_SECONDS)
+        return NeedsCode(handle, prompt, way="email", expires_at=handle.tally.sent_at + GOOD_FOR_SECONDS)
 
     async def find_user(self, username: str, deadline: float) -> str | Failed:
         """Return the id of the user of exactly that name."""

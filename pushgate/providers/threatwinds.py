@@ -284,7 +284,7 @@ def again(handle: MailedCode, first: str = "") -> NeedsCode:
     """Ask for the code, after a word about what was asked for in its place."""
     attempt = handle.attempt
     sent = f"Code sent to {masked(attempt.address)}"
-    return NeedsCode(handle, f"{first} {sent}".lstrip(), expires_at=attempt.expires_at)
+    return NeedsCode(handle, f"{first} {sent}".lstrip(), way="email", wrong=not first, expires_at=attempt.expires_at)
 
 
 def not_ours() -> Failed:

@@ -55,8 +55,8 @@ async def test_the_limits_are_those_of_the_section(private_folder: Path, fake_cl
     settings = section(private_folder, "max_wrong_codes: 2, max_messages: 3, limit_period: 60")
     provider = build_clerk(settings, fake_clock, "clerk")
     limits = provider.limits
-    assert (limits.codes.most, limits.passwords.most, limits.messages.most) == (2, 2, 3)
-    assert limits.codes.seconds == 60
+    assert [each.limiter.limit for each in (limits.codes, limits.passwords, limits.messages)] == [2, 2, 3]
+    assert limits.codes.limiter.seconds == 60
     await provider.close()
 
 

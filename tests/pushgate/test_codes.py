@@ -121,3 +121,25 @@ async def test_a_cancelled_question_is_withdrawn() -> None:
     await core.settle()
     assert asking.cancelled()
     assert core.provider.calls == ["cancel s1"]
+
+
+async def test_a_new_code_in_the_same_way() -> None:
+    """A person sees that the code can be sent again, may name the way for it, and is not blamed for asking too soon."""
+    core = Core()
+    core.provider.code_answers = [
+        NeedsCode(Handle("s1"), "Wait. Code sent", wrong=False),
+        NeedsCode(Handle("s1"), "New code sent", resent=True),
+        Approved(),
+    ]
+    conversation = RecordingConversation(typed=["resend", "email", "123456"])
+    question = Question(core.provider, make_login(), Handle("s1"))
+    needed = NeedsCode(Handle("s1"), "Code sent", way="email")
+    ways = frozenset({"email", "sms"})
+    asking = AskingCode(question, needed, conversation, core.clock.now() + 60, core.clock, Words(), ways)
+    assert await asking.answer() == Approved(device="code")
+    assert core.provider.submitted == ["resend", "resend", "123456"]
+    assert conversation.asked == [
+        "Code sent. Other ways: resend, sms",
+        "Wait. Code sent. Other ways: resend, sms",
+        "New code sent. Other ways: resend, sms",
+    ]

@@ -94,6 +94,8 @@ class ClerkSimulator(Simulator):
             case "GET", ["users"]:
                 self.ledger.counts["lookups"] += 1
                 return Answer(200, [each.as_json() for each in self.people if self.matches(each, request.query)])
+            case "POST", ["sessions", session_id, "revoke"]:
+                return self.revoke(session_id)
             case "POST", ["sign_in_tokens"]:
                 return self.make_ticket(request.json())
             case "POST", ["users", user_id, call]:
@@ -109,6 +111,17 @@ class ClerkSimulator(Simulator):
         if "username" in query:
             return person.username.casefold() == query["username"].casefold()
         return query.get("email_address", "").casefold() in {each.casefold() for each in person.emails.values()}
+
+    def revoke(self, session_id: str) -> Answer:
+        """End a session for the secret key."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return error(404, "resource_not_found")
+        if session.status != "active":
+            return error(400, "session_not_active")
+        self.ledger.counts["cancels"] += 1
+        session.status = "revoked"
+        return Answer(200, session.as_json(self.clock.now()))
 
     def make_ticket(self, body: dict[str, Any]) -> Answer:
         """Make a sign-in token."""

@@ -172,27 +172,6 @@ async def clerk_rig(kind: type[ClerkRig], clock: Clock | None = None, **options:
                 await rig.provider.close()
 
 
-@asynccontextmanager
-async def bapi_rig(clock: Clock | None = None) -> AsyncIterator[ClerkRig]:
-    """Run the rig of the mode ``bapi``."""
-    async with clerk_rig(ClerkRig, clock) as made:
-        yield made
-
-
-@asynccontextmanager
-async def ticket_rig(clock: Clock | None = None) -> AsyncIterator[ClerkTicketRig]:
-    """Run the rig of the mode ``reverify-ticket``."""
-    async with clerk_rig(ClerkTicketRig, clock) as made:
-        yield made
-
-
-@asynccontextmanager
-async def enrolled_rig(clock: Clock | None = None) -> AsyncIterator[ClerkEnrolledRig]:
-    """Run the rig of the mode ``reverify-enrolled``."""
-    async with clerk_rig(ClerkEnrolledRig, clock) as made:
-        yield made
-
-
 def question(outcome: object) -> Handle:
     """Return the handle of a question; anything else fails the test."""
     assert isinstance(outcome, NeedsCode), outcome

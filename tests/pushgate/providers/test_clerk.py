@@ -261,3 +261,12 @@ async def test_a_silent_server_is_no_sign_of_life(rig: ClerkRig, fake_clock: Fak
     await until(lambda: bool(rig.simulator.ledger.requests))
     await fake_clock.advance(2)
     assert kind_of(await looking) is FailureKind.UNAVAILABLE
+
+
+async def test_an_address_more_is_no_password_more(fake_clock: FakeClock) -> None:
+    """An attacker who knows several addresses of a person has no more passwords to try by that."""
+    async with clerk_rig(ClerkRig, fake_clock, most=1, attribute="email_address") as rig:
+        rig.simulator.person("alice").emails["idn_9"] = "a@example.com"
+        for user in ("alice@example.com", "a@example.com"):
+            await rig.provider.check_password(await rig.login(user), Secret(b"x"), DEADLINE)
+        assert rig.simulator.ledger.counts["passwords"] == 1

@@ -211,3 +211,25 @@ async def test_a_session_is_removed(rig: ClerkTicketRig, frontend: FrontendApi) 
     assert rig.simulator.active() == []
     assert trouble(await frontend.remove(session, DEADLINE)).remedy is Remedy.NEW_TICKET
     assert await frontend.prove_by_token(session, DEADLINE) is not None
+
+
+async def test_a_sign_in_without_a_jwt_is_refused(rig: ClerkTicketRig, frontend: FrontendApi) -> None:
+    """An instance that opens a session and hands out no JWT for it is no native one: nothing could be done in it."""
+    rig.simulator.knobs.status_next(200, {"response": {"status": "complete", "created_session_id": "sess_1"}})
+    failed = trouble(await frontend.sign_in("user_alice", "ticket", DEADLINE)).failed
+    assert (failed.kind, "JWT" in failed.detail) == (FailureKind.PROTOCOL, True)
+
+
+async def test_closing_waits_for_what_is_on_its_way(rig: ClerkTicketRig, frontend: FrontendApi) -> None:
+    """A client that is closed while a call is on its way lets that come back first."""
+    session = await sign_in(rig)
+    rig.simulator.knobs.latency = 1.0
+    asking = asyncio.create_task(frontend.end(session, DEADLINE))
+    await until(lambda: rig.simulator.ledger.count("POST", "/end") == 1)
+    asking.cancel()
+    closing = asyncio.create_task(frontend.close())
+    clock = rig.clock
+    assert isinstance(clock, FakeClock)
+    await clock.advance(1.0)
+    await closing
+    assert rig.simulator.active() == []

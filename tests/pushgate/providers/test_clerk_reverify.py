@@ -11,6 +11,7 @@ from pushgate.clock import FakeClock
 from pushgate.firstfactor.base import PasswordRight, PasswordWrong
 from pushgate.login import Code, Login, Method, Push, Secret
 from pushgate.outcome import Approved, Failed, FailureKind, Handle, NeedsCode
+from pushgate.providers.clerk_verifying import GRACE_SECONDS
 from tests.simulators.base import until
 from tests.simulators.clerk import error
 from tests.simulators.clerk_rig import ClerkTicketRig, clerk_rig, kind_of, question
@@ -262,6 +263,22 @@ async def test_a_login_that_ends_behind_the_password_leaves_no_session(both: Cle
         assert kind_of(outcome) is FailureKind.EXPIRED
 
 
+async def test_a_person_chooses_another_way_behind_the_password(both: ClerkTicketRig) -> None:
+    """A person who chooses SMS at the app's question goes on with the password; the first question is over."""
+    login = await both.login()
+    checked = await both.provider.check_password(login, PASSWORD, DEADLINE)
+    assert isinstance(checked, PasswordRight)
+    assert checked.handle is not None
+    first = question(await both.provider.begin(replace(login, checked=checked.handle), DEADLINE))
+    await both.provider.cancel(first)
+    sms = question(await both.provider.begin(replace(by("sms"), checked=checked.handle), DEADLINE))
+    await both.provider.cancel(first)
+    assert kind_of(await both.provider.submit(first, "012345", DEADLINE)) is FailureKind.EXPIRED
+    assert isinstance(await both.provider.submit(sms, both.right_code(sms), DEADLINE), Approved)
+    await both.provider.cancel(checked.handle)
+    assert both.leftovers() == 0
+
+
 async def test_a_mail_can_stand_for_the_password(both: ClerkTicketRig) -> None:
     """A person without a password types a code of a mail, then the app's; no code counts as wrong."""
     mail = await both.provider.begin(await both.login(), DEADLINE)
@@ -378,7 +395,7 @@ async def test_a_question_that_nobody_ends_is_ended(rig: ClerkTicketRig, fake_cl
     """A question that its login forgot is ended shortly after its deadline."""
     question(await rig.provider.begin(await rig.login(), DEADLINE))
     assert rig.leftovers() == 1
-    await fake_clock.advance(65)
+    await fake_clock.advance(60 + GRACE_SECONDS)
     await until(lambda: rig.leftovers() == 0)
 
 
@@ -398,3 +415,44 @@ async def test_two_codes_at_once_are_tried_one_after_the_other(rig: ClerkTicketR
     outcomes = await asyncio.gather(*(rig.provider.submit(handle, "012345", DEADLINE) for _ in range(2)))
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Approved", "Failed"]
     assert rig.simulator.ledger.counts["submits"] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "code", "kind"),
+    [
+        ("/sign_ins", 403, "user_locked", FailureKind.LOCKED),
+        ("/attempt_first_factor", 500, "internal", FailureKind.UNAVAILABLE),
+        ("/attempt_first_factor", 400, "strategy_for_user_invalid", FailureKind.NOT_ENROLLED),
+    ],
+)
+async def test_a_password_that_nobody_could_check_is_no_wrong_one(
+    both: ClerkTicketRig, call: str, status: int, code: str, kind: FailureKind
+) -> None:
+    """A check of a password that broke down refuses the login, counts as no wrong password and leaves no session."""
+    both.simulator.knobs.only = lambda request: request.path.endswith(call)
+    both.simulator.knobs.faults.append(error(status, code))
+    assert kind_of(await both.provider.check_password(await both.login(), PASSWORD, DEADLINE)) is kind
+    assert both.provider.limits.passwords.limiter.used == {}
+    assert both.leftovers() == 0
+
+
+async def test_a_password_that_clerk_asks_for_again_is_wrong(both: ClerkTicketRig) -> None:
+    """A reply to a password that is no error and proves nothing counts as a wrong password."""
+    both.simulator.knobs.change = with_response("attempt_first_factor", status="needs_first_factor")
+    checked = await both.provider.check_password(await both.login(), PASSWORD, DEADLINE)
+    assert isinstance(checked, PasswordWrong)
+    assert both.leftovers() == 0
+
+
+async def test_closing_waits_for_ends_that_are_slow(fake_clock: FakeClock) -> None:
+    """A daemon that stops while Clerk is slow still ends every session before its connections close."""
+    async with clerk_rig(ClerkTicketRig, fake_clock) as rig:
+        question(await rig.provider.begin(await rig.login(), DEADLINE))
+        rig.simulator.knobs.latency = 3.0
+        closing = asyncio.create_task(rig.provider.close())
+        await until(lambda: rig.simulator.ledger.count("POST", "/end") == 1)
+        await fake_clock.advance(1.0)
+        assert not closing.done()
+        await fake_clock.advance(2.0)
+        await closing
+        assert rig.leftovers() == 0
