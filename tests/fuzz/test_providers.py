@@ -55,7 +55,11 @@ async def answers(rig: Rig, course: Course, begun: Pending | NeedsCode, draw: Dr
     """Answer a question that is out, with up to three codes or on the device."""
     if isinstance(begun, Pending) and course.way is Way.RUNG:
         with suppress(KeyError, AssertionError, AttributeError):  # a question that the simulator does not know
-            {"approve": rig.approve, "deny": rig.deny, "ignore": lambda _: None}[draw(ACTS)](begun.handle)
+            match draw(ACTS):
+                case "approve":
+                    rig.approve(begun.handle)
+                case "deny":
+                    rig.deny(begun.handle)
         return [await in_time(rig, rig.provider.wait(begun.handle, rig.clock.now() + TIMEOUT))]
     said: list[Outcome] = []
     while len(said) < 3 and (not said or isinstance(said[-1], NeedsCode)):
