@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import structlog
 
@@ -86,6 +87,8 @@ class Asking:
         login, deadline = attempt.login, attempt.deadline
         hurried = deadline - self.clock.now() < FAIR_SECONDS
         outcome = await self.begin(login, deadline)
+        if is_refusal(outcome, login) and not conversation.may_know:
+            login, outcome = await self.seem_to_ask(attempt, outcome)
         if (hurried or login.asked) and isinstance(outcome, Failed):
             # Who can make what comes before slow, the check of passwords above all, must not open doors by that; nor
             # who has somebody asked, chooses another way and then makes an outage.
@@ -102,7 +105,7 @@ class Asking:
         elif isinstance(outcome, Pending):
             question = Question(self.provider, login, outcome.handle, outcome.number)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
-        elif isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code):
+        elif is_refusal(outcome, login):
             refused = refusal(login, outcome)
             log.warning("nobody_asked", reason=refused.value, user=clean(login.user, 128), detail=outcome.detail)
             question = pretend_to_ask(self.provider, login)
@@ -111,7 +114,24 @@ class Asking:
                 return Verdict(refused, outcome.detail)
         if isinstance(answer, Chosen):
             return answer
-        return self.judged(attempt, answer, steps)
+        return self.judged(replace(attempt, login=login), answer, steps)
+
+    async def seem_to_ask(self, attempt: Attempt, failure: Failed) -> tuple[Login, Outcome]:
+        """Let somebody whom the provider cannot ask see the question for a code that others see, if that is its way.
+
+        Returns:
+            The login, which no code opens any more, and the question; both as they were where the provider rings.
+        """
+        login, stranger = attempt.login, replace(attempt.login, permitted=False)
+        # Too many pushes close no door to codes: where they can be typed, they are heard beside a question that waits.
+        codes_count = failure.kind is FailureKind.RATE_LIMITED and "code" in attempt.ways
+        if codes_count or not (login.known and login.permitted):
+            return login, failure
+        seen = await self.provider.pretend(stranger, attempt.deadline)
+        if not isinstance(seen, NeedsCode):
+            return login, failure
+        log.warning("nobody_asked", reason=failure.kind.value, user=clean(login.user, 128), detail=failure.detail)
+        return stranger, replace(seen, detail=f"{failure.kind}: {failure.detail}")
 
     def judged(self, attempt: Attempt, outcome: Outcome, steps: str = "") -> Verdict:
         """Turn the outcome into a verdict, and note what it means for the next login."""
@@ -172,6 +192,11 @@ class Asking:
     async def close(self) -> None:
         """Withdraw the questions between two attempts."""
         await self.parked.close()
+
+
+def is_refusal(outcome: Outcome, login: Login) -> TypeGuard[Failed]:
+    """Whether nobody is asked because of who the person is: a stranger must not see that."""
+    return isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code)
 
 
 def refusal(login: Login, failure: Failed) -> Reason:

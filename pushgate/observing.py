@@ -17,7 +17,8 @@ WORDS = frozenset(
         # OneLogin
         *("auth", "oauth2", "login", "verify_factor", "mfa", "devices", "verifications"),
         # Clerk
-        *("client", "environment", "count", "sign_ins", "sign_in_tokens", "tokens", "touch", "end", "remove", "verify"),
+        *("client", "environment", "count", "sign_ins", "sign_in_tokens", "tokens", "touch", "end", "remove"),
+        *("revoke", "verify"),
         *("prepare_first_factor", "attempt_first_factor", "prepare_second_factor", "attempt_second_factor"),
         *("verify_password", "verify_totp"),
         # ThreatWinds

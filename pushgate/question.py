@@ -66,7 +66,7 @@ class Question:
             user = f"nobody-{secrets.token_hex(8)}" if stranger else self.login.user
             outcome = await self.provider.begin(replace(self.login, user=user, factor=Code(code)), deadline)
         if stranger:
-            return outcome if isinstance(outcome, Failed) else Failed(FailureKind.BAD_CODE, asked=True)
+            return outcome if isinstance(outcome, Failed | NeedsCode) else Failed(FailureKind.BAD_CODE, asked=True)
         return replace(outcome, device=TYPED_CODE) if isinstance(outcome, Approved) else outcome
 
     async def withdraw(self) -> None:

@@ -63,6 +63,8 @@ class TicketSessions(Sessions):
             detail = "the session is gone, and so was the one before"
             return Trouble(Failed(FailureKind.NOT_ENROLLED, asked=True, detail=detail), last=True)
         session.renewed = True
+        # It may be ours alone that is signed out, because a reply with the newest JWT got lost: nobody could end it.
+        await self.backend.revoke(session.id, deadline)
         fresh = await self.sign_in(session.user_id, deadline)
         if isinstance(fresh, Trouble):
             return fresh

@@ -25,6 +25,8 @@ PROMPTS = {
     "phone_code": "Code sent to",
     "email_code": "Code sent to",
 }
+WORDS = {"phone_code": "sms", "email_code": "email"}
+"""How a person chooses what is sent."""
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +78,7 @@ class Sitting:
         text = PROMPTS[self.way.strategy]
         if self.way.strategy not in SENT:
             return text
-        return f"{text} {masked(self.way.shown) or 'you'} (or type resend)"
+        return f"{text} {masked(self.way.shown) or 'you'}"
 
 
 def masked(shown: str) -> str:

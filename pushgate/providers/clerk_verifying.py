@@ -16,6 +16,7 @@ from pushgate.providers.clerk_sessions import Sessions
 from pushgate.providers.clerk_sitting import (
     LIVES_SECONDS,
     SENT,
+    WORDS,
     Sitting,
     SittingQuestion,
     choose,
@@ -126,6 +127,7 @@ class Verifier:
         return NeedsCode(
             SittingQuestion(sitting.id, sitting, sitting.asked),
             sitting.prompt(),
+            way=WORDS.get(sitting.way.strategy, ""),
             asked=sent,
             resent=fresh,
             expires_at=sitting.sent_at + LIVES_SECONDS if sent else None,

@@ -6,8 +6,9 @@ shown as verified. Whatever happens, the session is closed afterwards (``threatw
 
 import asyncio
 import math
+import secrets
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -19,7 +20,8 @@ from pushgate.limiter import Limiter
 from pushgate.login import Code, Login, Method, Push
 from pushgate.outcome import TYPED_CODE, Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
-from pushgate.providers.threatwinds_addresses import Addresses, masked
+from pushgate.providers.threatwinds_addresses import Addresses
+from pushgate.providers.threatwinds_attempt import Attempt, MailedCode, again
 from pushgate.providers.threatwinds_closing import Closing
 from pushgate.providers.threatwinds_mailing import Mailing
 from pushgate.providers.threatwinds_server import CALL_SECONDS, ThreatWindsServer, Transport, unreached
@@ -46,34 +48,6 @@ PATIENCE_SECONDS = 10.0
 """How long a code that was refused with 429 is tried again: the person sits there and waits."""
 REACHED_SECONDS = 5.0
 """How long a sign of life counts."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """How far one login has come."""
-
-    address: str
-    session: Session = field(repr=False)
-    expires_at: float
-    mailed_at: float
-    wrong: int = 0
-    resends: int = 0
-    over: Failed | None = None
-    """What every further code gets."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def finish(self, failed: Failed) -> None:
-        """Take no more codes."""
-        self.over = self.over or failed
-        self.ended.set()
-
-
-@dataclass(frozen=True, slots=True)
-class MailedCode(Handle):
-    """The question of one login; a new mail does not change it."""
-
-    attempt: Attempt = field(repr=False, compare=False)
 
 
 class ThreatWinds(Provider):
@@ -139,6 +113,17 @@ class ThreatWinds(Provider):
         return None if alive else failed
 
     @override
+    async def pretend(self, login: Login, deadline: float) -> Outcome:
+        if not (login.factor == Push() or login.factor == Method("email")):
+            return await super().pretend(login, deadline)
+        failed = await self.reach(deadline)
+        if failed is not None:
+            return failed
+        now = self.clock.now()
+        attempt = Attempt(self.addresses.shown(login.user), "", None, now + self.mailing.code_ttl, now)
+        return again(MailedCode(secrets.token_hex(16), attempt))
+
+    @override
     async def begin(self, login: Login, deadline: float) -> Outcome:
         match login.factor:
             case Code():
@@ -160,7 +145,7 @@ class ThreatWinds(Provider):
         if isinstance(created, Failed):
             return created
         session, expires_at = created
-        attempt = Attempt(address, session, expires_at, self.clock.now())
+        attempt = Attempt(self.addresses.shown(login.user), address, session, expires_at, self.clock.now())
         return again(MailedCode(session.id, attempt))
 
     @override
@@ -173,7 +158,7 @@ class ThreatWinds(Provider):
                 await attempt.ended.wait()
         except TimeoutError:
             attempt.finish(Failed(FailureKind.EXPIRED, asked=True, detail="no code by the deadline"))
-            self.closing.spawn(self.closing.end(attempt.session))
+            self.closing.spawn(self.end(attempt.session))
         return attempt.over or not_ours()
 
     @override
@@ -190,14 +175,21 @@ class ThreatWinds(Provider):
                 return attempt.over  # given up meanwhile: an approval now is one that nobody waits for
             if isinstance(outcome, Failed):
                 attempt.finish(outcome)
-                await self.closing.end(attempt.session)
+                await self.end(attempt.session)
             elif isinstance(outcome, Approved):
                 attempt.finish(Failed(FailureKind.EXPIRED, asked=True, detail="this code has been used"))
                 await self.part(attempt.session, deadline)
             return outcome
 
-    async def part(self, session: Session, deadline: float) -> None:
+    async def end(self, session: Session | None) -> None:
+        """Close a session, if there is one."""
+        if session is not None:
+            await self.closing.end(session)
+
+    async def part(self, session: Session | None, deadline: float) -> None:
         """Close a verified session and what was left behind, without making the person wait for long."""
+        if session is None:
+            return
         parting = self.closing.spawn(self.closing.part(session))
         try:
             async with self.clock.timeout_at(min(deadline, self.clock.now() + WITHDRAW_SECONDS)):
@@ -215,6 +207,10 @@ class ThreatWinds(Provider):
         code = read_code(typed)
         if code is None:
             wrong = Failed(FailureKind.BAD_CODE, asked=True, detail="what was typed can be no code")
+        elif attempt.session is None:
+            wrong = await self.reach(deadline) or Failed(FailureKind.BAD_CODE, asked=True, detail="nobody was mailed")
+            if wrong.kind is not FailureKind.BAD_CODE:
+                return wrong
         else:
             checked = await self.check(attempt.session, code, deadline)
             if checked is None:
@@ -254,21 +250,23 @@ class ThreatWinds(Provider):
         if pause > 0:
             return again(handle, f"A new code can be sent in {math.ceil(pause)} s.")
         attempt.resends, attempt.mailed_at = attempt.resends + 1, self.clock.now()
+        if attempt.session is None:
+            return replace(again(handle, "A new code was sent."), resent=True)
         created = await self.mailing.create(attempt.address, deadline)
         if isinstance(created, Failed):
             log.warning("resend_failed", **described(created))
             return again(handle, "No new code was sent.")
         old, (attempt.session, attempt.expires_at) = attempt.session, created
-        await self.closing.end(old)
+        await self.end(old)
         if attempt.over is not None:
-            await self.closing.end(attempt.session)
+            await self.end(attempt.session)
         return replace(again(handle, "A new code was sent."), resent=True)
 
     @override
     async def cancel(self, handle: Handle) -> None:
         if isinstance(handle, MailedCode):
             handle.attempt.finish(Failed(FailureKind.CANCELLED, asked=True, detail="withdrawn"))
-            await self.closing.end(handle.attempt.session)
+            await self.end(handle.attempt.session)
 
     @override
     async def close(self) -> None:
@@ -278,13 +276,6 @@ class ThreatWinds(Provider):
         await self.closing.close()
         await self.addresses.look_up.close()
         await self.server.transport.close()
-
-
-def again(handle: MailedCode, first: str = "") -> NeedsCode:
-    """Ask for the code, after a word about what was asked for in its place."""
-    attempt = handle.attempt
-    sent = f"Code sent to {masked(attempt.address)}"
-    return NeedsCode(handle, f"{first} {sent}".lstrip(), way="email", wrong=not first, expires_at=attempt.expires_at)
 
 
 def not_ours() -> Failed:

@@ -97,6 +97,16 @@ class Addresses:
             return Failed(FailureKind.NOT_ENROLLED, asked=False, detail=detail, hint="see address in the configuration")
         return found
 
+    def shown(self, user: str) -> str:
+        """Return what the question may show of a user's address; nothing where it does not follow from the name.
+
+        Out of a map or a directory it would tell a stranger who has one, and where.
+        """
+        if self.allow_addresses and is_address(user):
+            return masked(user)
+        address = self.look_up.template.replace(USER_PLACE, user) if isinstance(self.look_up, Template) else ""
+        return masked(address) if is_address(address) else ""
+
 
 def is_address(text: str) -> bool:
     """Whether a text is one plain e-mail address."""

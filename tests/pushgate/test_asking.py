@@ -266,3 +266,39 @@ async def test_a_person_without_a_device_may_choose_another_way() -> None:
     decision = await core.start(make_login(service="sudo"), conversation)
     assert decision.accept
     assert conversation.asked[0] == "No device can be asked. Type a code. Other ways: email"
+
+
+@pytest.mark.parametrize("kind", [FailureKind.NOT_ENROLLED, FailureKind.LOCKED, FailureKind.RATE_LIMITED])
+async def test_somebody_whom_a_provider_of_codes_cannot_ask_sees_a_question(kind: FailureKind) -> None:
+    """A name that has nothing at a provider of codes gets the question that others get, and no code is right."""
+    core = Core(Failed(kind, asked=False, detail="nothing there"))
+    core.provider.pretend_with = CODE
+    core.provider.code_answers = [Approved(), NeedsCode(Handle("s1"), "Code sent", resent=True), Approved(), Approved()]
+    conversation = RecordingConversation(typed=["111111", "resend", "222222", "333333"], can_ask=True)
+    decision = await core.start(make_login(), conversation)
+    assert (decision.accept, decision.reason, decision.message) == (False, Reason.BAD_CODE, "Wrong code")
+    assert conversation.asked == ["Code sent", "Wrong code. Code sent", "Code sent", "Wrong code. Code sent"]
+    assert core.audit.records[0][2].startswith(f"{kind}: nothing there")
+
+
+async def test_too_many_pushes_close_no_door_to_codes() -> None:
+    """A person who was asked too often and has codes at the provider gets in by one, whatever the provider pretends."""
+    core = Core(
+        lambda login: Approved() if isinstance(login.factor, Code) else Failed(FailureKind.RATE_LIMITED, asked=False)
+    )
+    core.provider.pretend_with = CODE
+    core.provider.can = frozenset({"code"})
+    conversation = RecordingConversation(core.clock.now() + 1, ["123456"], can_ask=True)
+    login = core.start(make_login(), conversation)
+    await core.clock.advance(2)
+    assert (await login).accept
+
+
+async def test_a_first_attempt_of_nobody() -> None:
+    """At an appliance without challenges a name that has nothing is told that a code was sent, and none is right."""
+    core, _ = gate(Failed(FailureKind.NOT_ENROLLED, asked=False))
+    core.provider.pretend_with = CODE
+    core.provider.code_answers = [Approved()]
+    first, second = await tried(core, "hunter2", "hunter2,123456")
+    assert (first.reason, second.reason) == (Reason.CODE_SENT, Reason.BAD_CODE)
+    await core.authenticator.close()

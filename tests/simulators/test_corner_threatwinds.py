@@ -221,9 +221,11 @@ async def test_corner_06_what_is_no_name_makes_no_call(real: ThreatWindsRig, use
 
 @pytest.mark.parametrize("user", ["EXAMPLE\\alice", 'a"b', "eve@evil.example", "a,b", "<a>", "a b", "x" * 128])
 async def test_corner_06_a_name_that_makes_no_address_mails_nobody(fake: ThreatWindsRig, user: str) -> None:
-    """A name that a template can make no address of waits like an ignored question, and nobody is mailed."""
-    gate = Gate(fake.provider, fake.clock)
-    assert await gate.decide(Person(), user=user, service=OPENS) == (False, "not_enrolled")
+    """A name that a template can make no address of is asked for a code like any other, and nobody is mailed."""
+    gate, person = Gate(fake.provider, fake.clock), Person("111111", "222222", "333333")
+    assert await gate.decide(person, user=user, service=OPENS) == (False, "bad_code")
+    assert gate.audit.records[0][2].startswith("not_enrolled")
+    assert person.asked[0].startswith("Code sent ")
     assert fake.simulator.ledger.counts["creates"] == 0
 
 

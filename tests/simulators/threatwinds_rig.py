@@ -11,8 +11,9 @@ from pushgate.http import JsonClient
 from pushgate.limiter import Limiter
 from pushgate.login import Login
 from pushgate.outcome import Handle
-from pushgate.providers.threatwinds import MailedCode, ThreatWinds
+from pushgate.providers.threatwinds import ThreatWinds
 from pushgate.providers.threatwinds_addresses import Addresses, Template
+from pushgate.providers.threatwinds_attempt import MailedCode
 from pushgate.providers.threatwinds_server import Transport
 from tests.simulators.base import running
 from tests.simulators.rig import Rig
@@ -75,6 +76,7 @@ def provider(transport: Transport, clock: Clock, **changes: Any) -> ThreatWinds:
 def session_of(handle: Handle) -> str:
     """Name the session behind a question, as it is now."""
     assert isinstance(handle, MailedCode)
+    assert handle.attempt.session is not None
     return handle.attempt.session.id
 
 

@@ -43,6 +43,7 @@ class ScriptedProvider(Provider):
         self.clock = clock
         self.begin_with = begin
         self.can: frozenset[str] = frozenset()
+        self.pretend_with: Outcome | None = None
         self.begin_seconds = 0.0
         self.cancel_seconds = 0.0
         self.calls: list[str] = []
@@ -60,6 +61,10 @@ class ScriptedProvider(Provider):
         if callable(self.begin_with):
             return self.begin_with(login)
         return self.begin_with or Pending(handle)
+
+    @override
+    async def pretend(self, login: Login, deadline: float) -> Outcome:
+        return self.pretend_with or await super().pretend(login, deadline)
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:

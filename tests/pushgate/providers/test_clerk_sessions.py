@@ -80,6 +80,19 @@ async def test_a_session_is_renewed_once(tickets: ClerkTicketRig) -> None:
     assert tickets.simulator.ledger.counts["tokens"] == 2
 
 
+async def test_a_session_whose_jwt_was_lost_is_not_left_behind(enrolled: ClerkEnrolledRig) -> None:
+    """A kept session whose newest JWT was lost, as by a power cut, is replaced and revoked."""
+    sessions = enrolled.provider.verifier.sessions
+    store = SessionStore(enrolled.folder, STORE_SECRET)
+    kept = store.load(ALICE)
+    assert kept is not None
+    store.save(KeptSession(kept.user_id, kept.name, kept.session_id, "an.old.one"))
+    await sessions.close(await opened(sessions))
+    assert enrolled.simulator.sessions[kept.session_id].status == "revoked"
+    assert enrolled.simulator.ledger.counts["tokens"] == 1
+    assert enrolled.leftovers() == 0
+
+
 async def test_a_renewal_that_fails_is_said(tickets: ClerkTicketRig) -> None:
     """A person who was removed at Clerk meanwhile is not signed in anew."""
     sessions = tickets.provider.verifier.sessions
