@@ -50,12 +50,17 @@ class OneLoginServer:
         until = min(deadline, self.clock.now() + limit)
         token = await self.token.get(until)
         reply = await self.send(method, path, until, body, token)
-        if doubts_token(reply):
+        if not doubts_token(reply):
+            return reply
+        try:
             renewed = await self.token.replace(token, until)
-            if renewed != token:
-                log.info("onelogin_token_renewed")
-                reply = await self.send(method, path, until, body, renewed)
-        return reply
+            if renewed == token:
+                return reply
+            log.info("onelogin_token_renewed")
+            return await self.send(method, path, until, body, renewed)
+        except CallFailedError as error:
+            # The refusal may have been about a wrong code: an outage behind it is none before anything was sent.
+            raise CallFailedError(error.problem, sent=True) from None
 
     async def send(self, method: str, path: str, until: float, body: Any, token: str) -> Reply:
         """Send a request with a token.

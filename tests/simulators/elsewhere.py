@@ -1,12 +1,14 @@
 """What else may answer at the provider's address: nobody, another host, or a server with a certificate."""
 
 import asyncio
+import os
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from pushgate.providers.base import Provider
 from tests.simulators.base import Answer, Recorded, Simulator, running
@@ -44,6 +46,11 @@ def certificates() -> tuple[Path, dict[Server, Issued]]:
         Server.EXPIRED: ours.issue("expired", ADDRESS, server=True, days=-1),
         Server.OTHER_NAME: ours.issue("other", "provider.example", server=True),
     }
+
+
+def trusting() -> AbstractContextManager[object]:
+    """Trust the test's own authority in place of the system's, which also takes longer to read."""
+    return patch.dict(os.environ, SSL_CERT_FILE=str(certificates()[0]))
 
 
 @asynccontextmanager

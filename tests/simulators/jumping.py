@@ -20,10 +20,11 @@ from push_authority.store.sqlite import SqliteStore
 from pushgate.clock import Clock, FakeClock
 from pushgate.http import JsonClient
 
-INSTANT = 0.0002
-"""Seconds of real time without an event that count as idleness while no request is out."""
 PATIENCE = 0.002
-"""The same while one is out: a busy kernel may take its time to hand to one end what the other has sent."""
+"""Seconds of real time without an event that count as idleness while a request is out.
+
+A busy kernel may take its time to hand to one end what the other has sent.
+"""
 Found = TypeVar("Found")
 
 
@@ -112,7 +113,7 @@ class JumpingSelector(selectors.DefaultSelector):
         """Return the next events; none after a jump, as somebody was woken."""
         if self.threads.total() or (timeout is not None and timeout <= 0):
             return super().select(timeout)
-        quiet = PATIENCE if self.requests.total() else INSTANT
+        quiet = PATIENCE if self.requests.total() else 0.0
         events = super().select(quiet if timeout is None else min(quiet, timeout))
         if events or self.clock.jump():
             return events

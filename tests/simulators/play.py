@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from pushgate.policy import Policy, Rule
 from pushgate.providers.ladder import LadderProvider, RungHandle
 from pushgate.providers.routes import Routes
 from tests.simulators.base import running
-from tests.simulators.elsewhere import OtherHost, certificates, provider_of
+from tests.simulators.elsewhere import OtherHost, provider_of, trusting
 from tests.simulators.faults import LOST
 from tests.simulators.jumping import JumpingClock, UnturnedClock, run
 from tests.simulators.person import HOUR, THINKS, TIMEOUT, TYPING, Person, wrong
@@ -126,11 +125,9 @@ def observe_at(course: Course, situation: Situation, spot: Spot | None, *, opens
         tasks.append(len(tasks_left()))
         return found
 
-    # The test's own authority in place of the system's, which also takes longer to read.
-    trusted = patch.dict(os.environ, SSL_CERT_FILE=str(certificates()[0]))
     # Pauses are spread by chance; here every play shall have the same requests.
     even = patch("random.uniform", lambda low, high: (low + high) / 2)
-    with trusted, even, capture_logs() as events, library_lines() as lines:
+    with trusting(), even, capture_logs() as events, library_lines() as lines:
         found = run(clock, whole)
     return replace(found, events=[*events], lines=lines, tasks=tasks[0])
 

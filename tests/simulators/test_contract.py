@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulators import contract
-from tests.simulators.rigs import COURSES, Course
-from tests.simulators.situations import Situation
+from tests.simulators.faults import LIMITED
+from tests.simulators.play import observe
+from tests.simulators.rigs import COURSES, Course, Way
+from tests.simulators.situations import SITUATIONS, Situation
 
 Check = Callable[[Course, Situation], str]
 EACH_COURSE = pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
@@ -76,3 +78,17 @@ def test_each_failure_is_logged(course: Course) -> None:
 def test_nothing_is_sent_to_strangers(course: Course) -> None:
     """A host that a redirect names, and one without a good certificate, see no request and no key."""
     assert broken(course, contract.goes_nowhere_else) == []
+
+
+@pytest.mark.parametrize("course", [each for each in COURSES if each.way is Way.RUNG], ids=lambda course: course.name)
+def test_a_provider_is_left_alone_for_as_long_as_it_says(course: Course) -> None:
+    """A provider that answers a poll with 429 and Retry-After is polled again when it said, and not before."""
+    three_times = {each.fault: each for each in SITUATIONS if each.times == 3}
+    polls = {}
+    for fault in LIMITED[:3]:
+        entries = observe(course, three_times[fault]).entries
+        polls[fault] = sum(entry.step == "answer" for entry in entries)
+    seconds, date, silent = (polls[fault] for fault in LIMITED[:3])
+    # Seven seconds, three times over, and a date nine seconds after the start: in a login of twenty seconds.
+    assert seconds <= 5
+    assert seconds <= date <= silent + 2

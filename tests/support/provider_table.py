@@ -22,11 +22,11 @@ fresh ones, and `python -m tests.support.provider_table` writes this page anew.
 
 A cell says what came of the login, for a failure whether the person may have been asked, and what the person reads
 ([configuration.md](configuration.md) has the texts). **opens**: an outage of which surely nobody was asked. It refuses
-as well, unless the service says `if_unreachable: accept`, or names something in `second_provider` or `fallbacks`: then
-this, and nothing else in this page, lets people in or hands them on.
+as well, unless the service says `if_unreachable: accept`, or has further `providers` or a `fallback`: then this, and
+nothing else in this page, lets people in or hands them on.
 
-The log has provider, HTTP status, the provider's request id and a hint for each of them
-([operations.md](operations.md)).
+The log names the provider, the HTTP status, the provider's request id and what to do about it
+(`provider_failed`, [operations.md](operations.md)).
 
 """
 WAYS = {

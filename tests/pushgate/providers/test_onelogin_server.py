@@ -82,6 +82,13 @@ async def test_a_call_without_reply_says_whether_it_was_sent(sent: bool) -> None
     assert (error.problem.kind, error.sent, error.problem.asked) == (FailureKind.UNAVAILABLE, sent, sent)
 
 
+async def test_an_outage_behind_a_refusal_is_none_before_anything_was_sent() -> None:
+    """An attacker whose wrong code is refused, and who then cuts the line to the token, makes no door open."""
+    bench = Bench(tokens=[token_reply("t1"), outage(sent=False)], answers=[UNAUTHORIZED])
+    failed = await bench.fails()
+    assert (failed.problem.kind, failed.sent) == (FailureKind.UNAVAILABLE, True)
+
+
 async def test_without_a_token_nothing_is_sent() -> None:
     """A call for which there is no token reaches nobody."""
     bench = Bench(tokens=[Reply(500, None)])
