@@ -144,9 +144,11 @@ class EnrolledSessions(Sessions):
         except SessionStoreError as error:
             self.unusable(error)
             written = False
+        finally:
+            # Whatever has happened, and before anything is waited for: the person's next login must not wait as well.
+            self.give_back(session.user_id)
         if not written and session.id != kept.session_id:
             await self.tickets.close(session)  # nobody would ever find it again
-        self.give_back(session.user_id)
 
     async def take(self, user_id: str, deadline: float) -> bool:
         """Wait until no other login uses the person's session; False if that would be too late."""

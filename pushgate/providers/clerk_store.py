@@ -57,8 +57,14 @@ class SessionStore:
             SessionStoreError: the file is unsafe, damaged, or sealed with another key.
         """
         path = self.path_of(user_id)
-        if not path.is_symlink() and not path.exists():
+        try:
+            path.lstat()
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            # A folder that has lost its rights, or a disk that fails: not the same as somebody who is not enrolled.
+            problem = os.strerror(error.errno or 0).lower()
+            raise SessionStoreError(f"{path}: {problem}", "check folder and disk") from None
         return self.read(path)
 
     def everybody(self) -> list[KeptSession]:

@@ -269,3 +269,27 @@ async def test_a_store_that_cannot_be_written_ends_what_is_new(
         await sessions.close(session)
     assert [line["event"] for line in logs] == ["clerk_sessions_unusable"]
     assert enrolled.simulator.active() == []
+
+
+async def test_an_orphan_that_cannot_be_ended_holds_nobody_up(
+    enrolled: ClerkEnrolledRig, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's next login begins at once, while a session that could not be kept is still being ended."""
+    sessions = enrolled.provider.verifier.sessions
+    assert isinstance(sessions, EnrolledSessions)
+    for each in enrolled.simulator.active():
+        each.status = "expired"
+    session = await opened(sessions)
+    ending = asyncio.Event()
+
+    async def end_slowly(_session: ClientSession) -> None:
+        ending.set()
+        await fake_clock.sleep(60)
+
+    monkeypatch.setattr(sessions.tickets, "close", end_slowly)
+    SessionStore(enrolled.folder, STORE_SECRET).forget(ALICE)
+    closing = asyncio.create_task(sessions.close(session))
+    await ending.wait()
+    assert kind(await sessions.open(ALICE, fake_clock.now() + 1)) is FailureKind.NOT_ENROLLED
+    await fake_clock.advance(60)
+    await closing

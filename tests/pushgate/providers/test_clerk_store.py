@@ -1,5 +1,6 @@
 """Where enrolled people's sessions are kept."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,3 +125,16 @@ def test_a_folder_that_went_away_is_said(private_folder: Path) -> None:
         SessionStore(gone, SECRET).forget("user_1")
     with pytest.raises(OSError, match="Not a directory"):
         replace_file(gone / "x", b"")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_folder_without_the_person(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator who has spoilt the folder's rights reads so; nobody is taken for not enrolled."""
+
+    def refuse(_path: Path) -> None:
+        raise PermissionError(errno.EACCES, "refused")
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(SessionStoreError, match="permission denied"):
+        store.load("user_1")
