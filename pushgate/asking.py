@@ -61,6 +61,8 @@ class Asking:
     def __init__(self, provider: Provider, guards: Guards, clock: Clock) -> None:
         self.provider, self.guards, self.clock = provider, guards, clock
         self.parked = ParkedQuestions(clock)
+        self.usual_seconds: dict[str, float] = {}
+        """How long the last question for a code took to come, by service."""
 
     async def ask(self, attempt: Attempt, conversation: Conversation, words: Words) -> Verdict:
         """Ask the person, again in another way as long as they choose one; all under one deadline."""
@@ -85,10 +87,13 @@ class Asking:
     async def ask_once(self, attempt: Attempt, conversation: Conversation, words: Words) -> Verdict | Chosen:
         """Put one factor to the test."""
         login, deadline = attempt.login, attempt.deadline
-        hurried = deadline - self.clock.now() < FAIR_SECONDS
+        began = self.clock.now()
+        hurried = deadline - began < FAIR_SECONDS
         outcome = await self.begin(login, deadline)
         if is_refusal(outcome, login) and not conversation.may_know:
             login, outcome = await self.seem_to_ask(attempt, outcome)
+        if isinstance(outcome, NeedsCode):
+            await self.keep_pace(login, began, deadline)
         if (hurried or login.asked) and isinstance(outcome, Failed):
             # Who can make what comes before slow, the check of passwords above all, must not open doors by that; nor
             # who has somebody asked, chooses another way and then makes an outage.
@@ -117,6 +122,15 @@ class Asking:
             return answer
         return self.judged(replace(attempt, login=login), answer, steps)
 
+    async def keep_pace(self, login: Login, began: float, deadline: float) -> None:
+        """Let a question that asks nobody come when one would that has a code sent: a stopwatch must not tell them."""
+        if login.known and login.permitted:
+            self.usual_seconds[login.service] = self.clock.now() - began
+            return
+        at = min(deadline, began + self.usual_seconds.get(login.service, 0.0))
+        if at > self.clock.now():
+            await self.clock.sleep(at - self.clock.now())
+
     async def seem_to_ask(self, attempt: Attempt, failure: Failed) -> tuple[Login, Outcome]:
         """Let somebody whom the provider cannot ask see the question for a code that others see, if that is its way.
 
@@ -131,7 +145,8 @@ class Asking:
         seen = await self.provider.pretend(stranger, attempt.deadline)
         if not isinstance(seen, NeedsCode):
             return login, failure
-        log.warning("nobody_asked", reason=failure.kind.value, user=clean(login.user, 128), detail=failure.detail)
+        who, why = clean(login.user, 128), clean(failure.detail, 256)
+        log.warning("nobody_asked", reason=failure.kind.value, user=who, detail=why)
         return stranger, replace(seen, detail=f"{failure.kind}: {failure.detail}")
 
     def judged(self, attempt: Attempt, outcome: Outcome, steps: str = "") -> Verdict:

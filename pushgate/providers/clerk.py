@@ -70,8 +70,8 @@ class Clerk(Provider):
         self.name, self.backend, self.clock, self.limits = name, backend, clock, limits
         self.mail_domain = mail_domain
         self.used = UsedCodes(clock)
-        self.usual = self.usual_begin = 0.0
-        """Seconds that the last check and the last question took: a stranger's take as long."""
+        self.usual = 0.0
+        """Seconds that the last check took: a stranger's takes as long."""
         self.looking: asyncio.Task[Failed | None] | None = None
         self.alive_at: float | None = None
 
@@ -113,7 +113,6 @@ class Clerk(Provider):
             return unreachable
         if isinstance(login.factor, Code):
             return await self.refuse_stranger()
-        await self.pass_time(self.usual_begin)
         return NeedsCode(AppQuestion(secrets.token_hex(8), login), APP_PROMPT, asked=False)
 
     async def pass_time(self, seconds: float) -> None:
@@ -135,11 +134,7 @@ class Clerk(Provider):
                 return await self.begin_code(login, code.value.decode("utf-8", "replace"), deadline)
             case Push() | Method():
                 word = login.factor.word if isinstance(login.factor, Method) else "push"
-                began = self.clock.now()
-                outcome = await self.begin_question(login, "" if word == "push" else word, deadline)
-                if isinstance(outcome, NeedsCode):
-                    self.usual_begin = self.clock.now() - began
-                return outcome
+                return await self.begin_question(login, "" if word == "push" else word, deadline)
 
     async def begin_code(self, login: Login, typed: str, deadline: float) -> Outcome:
         """Check a code with nothing sent before."""

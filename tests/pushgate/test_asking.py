@@ -334,3 +334,29 @@ async def test_a_first_attempt_of_nobody() -> None:
     first, second = await tried(core, "hunter2", "hunter2,123456")
     assert (first.reason, second.reason) == (Reason.CODE_SENT, Reason.BAD_CODE)
     await core.authenticator.close()
+
+
+@pytest.mark.parametrize("barred", [{"known": False}, {"permitted": False}, {"user": "nobody"}])
+async def test_a_stopwatch_does_not_tell_who_is_enrolled(barred: dict[str, object]) -> None:
+    """Who times the question for a code finds it as slow for a name that nobody has as for one that has a mailbox."""
+    core = Core(lambda login: CODE if login.user == "alice" else Failed(FailureKind.NOT_ENROLLED, asked=False))
+
+    async def pretend(login: Login, deadline: float) -> Outcome:
+        await core.clock.sleep(0.1)
+        return CODE
+
+    core.provider.pretend = pretend  # type: ignore[method-assign]
+
+    async def seconds(**changes: object) -> float:
+        person = RecordingConversation(typed=["cancel"], can_ask=True)
+        login = core.start(make_login(**changes), person)
+        began = core.clock.now()
+        while not person.asked:
+            await core.clock.advance(0.1)
+        await login
+        return round(core.clock.now() - began, 1)
+
+    core.provider.begin_seconds = 0.7
+    slow = await seconds()
+    core.provider.begin_seconds = 0.3
+    assert slow == await seconds(**barred) == 0.7
