@@ -81,6 +81,8 @@ class ThreatWinds(Provider):
         self.mailing = Mailing(self.server, self.closing, mails, clock, code_ttl=code_ttl, kind=kind)
         self.looking: asyncio.Task[Failed | None] | None = None
         self.alive_at = -math.inf
+        self.usual = 0.0
+        """Seconds that the last check of a wrong code took: a stranger's takes as long."""
 
     @override
     async def features(self, login: Login, deadline: float) -> frozenset[str]:
@@ -211,13 +213,16 @@ class ThreatWinds(Provider):
             wrong = await self.reach(deadline) or Failed(FailureKind.BAD_CODE, asked=True, detail="nobody was mailed")
             if wrong.kind is not FailureKind.BAD_CODE:
                 return wrong
+            if self.usual:
+                await self.clock.sleep(self.usual)
         else:
+            began = self.clock.now()
             checked = await self.check(attempt.session, code, deadline)
             if checked is None:
                 return Approved(device=TYPED_CODE)
             if checked.kind is not FailureKind.BAD_CODE:
                 return checked
-            wrong = checked
+            wrong, self.usual = checked, self.clock.now() - began
         attempt.wrong += 1
         return wrong if attempt.wrong >= CODE_TRIES else again(handle)
 

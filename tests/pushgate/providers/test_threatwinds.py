@@ -82,6 +82,22 @@ async def test_a_wrong_code_may_be_tried_again_twice(status: int) -> None:
     assert len(bench.calls()) == sent
 
 
+async def test_a_wrong_code_of_nobody_takes_as_long() -> None:
+    """Who times the answer to a wrong code does not find out whether a code was mailed at all."""
+    bench = ThreatWindsBench()
+    question = await bench.asked()
+    pretended = await bench.provider.pretend(make_login(), bench.clock.now() + 5)
+    assert isinstance(pretended, NeedsCode)
+    bench.simulator.knobs.only = lambda request: request.method == "PUT"
+    bench.simulator.knobs.latency = 1.5
+    took = list[float]()
+    for asked in (question, pretended):
+        began = bench.clock.now()
+        assert isinstance(await bench.submit(asked, WRONG), NeedsCode)
+        took.append(bench.clock.now() - began)
+    assert took == [1.5, 1.5]
+
+
 async def test_the_right_code_after_wrong_ones_opens() -> None:
     """A person who mistypes twice gets in by the third try."""
     bench = ThreatWindsBench()
