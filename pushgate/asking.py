@@ -176,6 +176,9 @@ class Asking:
 
     async def park(self, attempt: Attempt, question: Question, needed: NeedsCode, seconds: float) -> Verdict:
         """Refuse this attempt, and keep the question for the one that brings the code."""
+        if not question.login.permitted and self.parked.find(attempt.login, attempt.password) is not None:
+            # Nothing was sent, as after too many mails: so the code of the mail before is still the one.
+            return Verdict(Reason.CODE_SENT, needed.detail)
         until = self.clock.now() + seconds
         if needed.expires_at is not None:
             until = min(until, needed.expires_at)

@@ -179,6 +179,20 @@ async def test_another_way_replaces_the_code_that_was_sent() -> None:
     assert core.provider.calls[-2:] == ["cancel sms", "cancel checked2"]
 
 
+async def test_a_mail_too_many_leaves_the_code_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person who asks for a mail too often is told that one was sent, and gets in by the code of the last that was."""
+    limited = Failed(FailureKind.RATE_LIMITED, asked=False)
+    core, _ = gate(lambda login: limited if core.provider.begun() > 1 else CODE)
+    core.provider.code_answers = [Approved()]
+
+    async def pretend(login: Login, deadline: float) -> Outcome:
+        return NeedsCode(Handle("pretended"), "Code sent")
+
+    monkeypatch.setattr(core.provider, "pretend", pretend)
+    decisions = await tried(core, "hunter2,email", "hunter2,email", "hunter2,123456")
+    assert [decision.reason for decision in decisions] == [Reason.CODE_SENT, Reason.CODE_SENT, Reason.APPROVED]
+
+
 async def test_without_two_attempts_a_code_that_cannot_be_asked_for_is_withdrawn() -> None:
     """An appliance that shows nothing and knows no second attempt is refused at once."""
     core, _ = gate(CODE, two_attempts=None)
