@@ -43,7 +43,8 @@ class Reply:
     """What came back: the status and the JSON value (None for an empty body)."""
 
     status: int
-    body: Any
+    body: Any = field(repr=False)
+    """It can hold tokens."""
     retry_after: float | None = None
     """Seconds that the server asked us to wait, whether it gave seconds or a date; None if it did not say."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

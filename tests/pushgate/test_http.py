@@ -113,6 +113,13 @@ async def test_a_success_that_is_not_json_breaks_the_protocol(body: bytes) -> No
         assert (await failure_at(server.url)).kind is FailureKind.PROTOCOL
 
 
+def test_a_reply_in_a_traceback_shows_no_secret() -> None:
+    """A token that a server sends stands neither in a traceback nor in what asyncio prints of a task."""
+    shown = repr(Reply(200, {"access_token": "hunter2"}, headers={"Authorization": "hunter2"}))
+    assert "200" in shown
+    assert "hunter2" not in shown
+
+
 async def test_an_error_page_keeps_its_status() -> None:
     """A proxy that answers 502 with HTML is known by its status."""
     async with answering(lambda _request, _body: say(502, b"<html>")) as server, client_of(server.url) as client:
