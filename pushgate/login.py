@@ -98,7 +98,7 @@ class Login:
     """False: a rule bars this account here. The login waits like an ignored push and asks nobody."""
     ours: bool = False
     """Made by the daemon itself (``pushgate unlock``). No front end sets it: so nobody outside gets our own rules."""
-    join_key: bytes | None = None
+    join_key: bytes | None = field(default=None, repr=False)
     """Equal keys are the same login asked again: they share one push. None: never shared."""
     asked: bool = False
     """The person was asked in this login already, and has chosen another way: an outage now opens nothing."""

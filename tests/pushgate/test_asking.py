@@ -180,7 +180,7 @@ async def test_another_way_replaces_the_code_that_was_sent() -> None:
 
 
 async def test_a_mail_too_many_leaves_the_code_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person who asks for a mail too often is told that one was sent, and gets in by the code of the last that was."""
+    """A person who asks for a mail too often is told that one was sent, and gets in by the last that was."""
     limited = Failed(FailureKind.RATE_LIMITED, asked=False)
     core, _ = gate(lambda login: limited if core.provider.begun() > 1 else CODE)
     core.provider.code_answers = [Approved()]
