@@ -17,6 +17,7 @@ from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind
 from pushgate.parked import Parked, ParkedQuestions
 from pushgate.policy import Rule
 from pushgate.providers.base import Provider
+from pushgate.providers.failures import facts_of
 from pushgate.question import CODE_TRIES, Chosen, Question, begin_question, is_wrong_code, pretend_to_ask
 from pushgate.tasks import finish
 from pushgate.text import clean
@@ -112,8 +113,7 @@ class Asking:
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
         elif is_refusal(outcome, login):
             refused = refusal(login, outcome)
-            who, why = clean(login.user, 128), clean(outcome.detail, 256)
-            log.warning("nobody_asked", reason=refused.value, user=who, detail=why)
+            note_nobody_asked(login, refused.value, outcome)
             question = pretend_to_ask(self.provider, login)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
             if isinstance(answer, Failed) and answer.kind is FailureKind.EXPIRED:
@@ -145,8 +145,7 @@ class Asking:
         seen = await self.provider.pretend(stranger, attempt.deadline)
         if not isinstance(seen, NeedsCode):
             return login, failure
-        who, why = clean(login.user, 128), clean(failure.detail, 256)
-        log.warning("nobody_asked", reason=failure.kind.value, user=who, detail=why)
+        note_nobody_asked(login, failure.kind.value, failure)
         return stranger, replace(seen, detail=f"{failure.kind}: {failure.detail}")
 
     def judged(self, attempt: Attempt, outcome: Outcome, steps: str = "") -> Verdict:
@@ -219,6 +218,11 @@ class Asking:
 def is_refusal(outcome: Outcome, login: Login) -> TypeGuard[Failed]:
     """Whether nobody is asked because of who the person is: a stranger must not see that."""
     return isinstance(outcome, Failed) and outcome.kind in NOBODY_ASKED and not isinstance(login.factor, Code)
+
+
+def note_nobody_asked(login: Login, reason: str, failure: Failed) -> None:
+    """Tell the administrator who could not be asked, by which provider, and what to do about it."""
+    log.warning("nobody_asked", reason=reason, user=clean(login.user, 128), **facts_of(failure))
 
 
 def refusal(login: Login, failure: Failed) -> Reason:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from pushgate.build_dead_ends import warn_about_dead_ends
 from pushgate.build_firstfactor import build_first_factor
 from pushgate.build_pam import pam_rules
 from pushgate.build_radius import client_rules, first_factor_of, read_clients, warn_about
@@ -59,6 +60,7 @@ def build_rules(settings: Settings, clock: Clock, provider: object) -> Rules:
     problems: list[PushgateError] = []
     clients, first_factors, radsec = ClientTable(()), dict[str, FirstFactor](), None
     routes = build_routes(settings)
+    warn_about_dead_ends(settings, routes)
     if settings.radius is not None:
         warn_about(settings.radius)
         try:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import structlog
+
 from pushgate.clock import Clock
 from pushgate.conversation import CannotAsk, Conversation, NotAnswered
 from pushgate.factors import Cancel, read_answer
@@ -11,11 +13,14 @@ from pushgate.question import CODE_TRIES, Chosen, Question, is_offered, is_wrong
 from pushgate.text import clean
 from pushgate.words import Words
 
+log = structlog.get_logger()
+
 RESEND_WORD = "resend"
 PROMPT_LENGTH = 120
 PROMPTS = 8
 """How often one login asks at most, whatever a provider says."""
-NO_PLACE = "this front end cannot ask for a code: set two_attempts, or mode: challenge"
+NO_PLACE = "this front end cannot ask for a code"
+NO_PLACE_HINT = "set mode: challenge or two_attempts for the client, or another prompt for the service"
 
 
 @dataclass
@@ -39,7 +44,10 @@ class AskingCode:
         except NotAnswered:
             outcome = Failed(FailureKind.EXPIRED, asked=True, detail="the question for the code was not answered")
         except CannotAsk:
-            outcome = Failed(FailureKind.PROTOCOL, asked=True, detail=NO_PLACE)
+            login = self.question.login
+            who = {"user": clean(login.user, 128), "service": clean(login.service, 64)}
+            log.warning("code_not_asked", **who, hint=NO_PLACE_HINT)
+            outcome = Failed(FailureKind.PROTOCOL, asked=True, detail=f"{NO_PLACE}: {NO_PLACE_HINT}")
         except TimeoutError:
             outcome = Failed(FailureKind.EXPIRED, asked=True)
         finally:

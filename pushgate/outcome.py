@@ -113,6 +113,8 @@ class Failed:
     """The provider's own name of the request, by which its support finds it."""
     hint: str = ""
     """What the administrator can do about it: ``the API key is refused: ...``."""
+    provider: str = ""
+    """What the configuration calls the provider that said so, where the core says that nobody was asked."""
 
 
 Outcome = Approved | Denied | Pending | NeedsCode | Failed

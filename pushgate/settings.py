@@ -121,12 +121,20 @@ def location_of(lines: dict[KeyPath, int], location: KeyPath, *, missing: bool) 
 
 def _problem(path: Path, lines: dict[KeyPath, int], fault: Any) -> PushgateError:
     """Turn one fault of pydantic into an error that names the place in the file; never shows the value."""
-    location = location_of(lines, tuple(fault["loc"]), missing=fault["type"] == "missing")
+    kind, place = fault["type"], tuple(fault["loc"])
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        place = (*place, "type")
+    missing = kind in ("missing", "union_tag_not_found")
+    location = location_of(lines, place, missing=missing)
     key = ".".join(str(part) for part in location) or "(top level)"
-    if fault["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         message, hint = "unknown key", "remove it, or look for a spelling mistake"
-    elif fault["type"] == "missing":
+    elif missing:
         message, hint = "required key is missing", "add it; config/pushgate.yaml shows every key"
+    elif kind == "union_tag_invalid":
+        message, hint = "there is no such type", f"the types are {fault['ctx']['expected_tags']}".replace("'", "")
+    elif kind == "string_type":
+        message, hint = str(fault["msg"]), "put the value in quotes"
     else:
         message = str(fault["msg"]).removeprefix("Value error, ")
         hint = str(fault.get("ctx", {}).get("hint", "config/pushgate.yaml shows every key"))

@@ -1,5 +1,8 @@
 """What the log says of a provider that gave no answer: in one place, whichever provider and whichever call."""
 
+from dataclasses import replace
+from typing import Any
+
 import structlog
 
 from pushgate.outcome import Failed, FailureKind
@@ -19,11 +22,28 @@ PEOPLE = frozenset(
 """What people do, or leave: no failure of the provider."""
 LOGGED_BY_CORE = frozenset({FailureKind.NOT_ENROLLED, FailureKind.LOCKED})
 """Of a question that could not be asked the core says so itself (``nobody_asked``)."""
+HINTS = {
+    FailureKind.NOT_ENROLLED: "has the person an account of this name there, and a device or codes to answer with?",
+    FailureKind.LOCKED: "unlock the person at the provider",
+    FailureKind.DOWNGRADED: "has the person a second factor there? number: required needs a provider that binds one",
+}
+"""What to do where the provider's part of the program knows nothing better."""
 
 
 def is_failure(failed: Failed) -> bool:
     """Whether the provider failed, and not a person."""
     return failed.kind not in PEOPLE
+
+
+def facts_of(failed: Failed) -> dict[str, Any]:
+    """Return what the log has about a failure beside its kind, made harmless."""
+    return {
+        "provider": failed.provider,
+        "status": failed.status,
+        "trace": clean(failed.trace, 128),
+        "detail": clean(failed.detail, 256),
+        "hint": clean(failed.hint or HINTS.get(failed.kind, ""), 256),
+    }
 
 
 def log_failure(provider: str, call: str, failed: Failed) -> None:
@@ -34,15 +54,7 @@ def log_failure(provider: str, call: str, failed: Failed) -> None:
         call: The call of the port.
         failed: What went wrong.
     """
-    facts = {
-        "provider": provider,
-        "call": call,
-        "kind": failed.kind.value,
-        "status": failed.status,
-        "trace": clean(failed.trace, 128),
-        "detail": clean(failed.detail, 256),
-        "hint": clean(failed.hint, 256),
-    }
+    facts = facts_of(replace(failed, provider=provider)) | {"call": call, "kind": failed.kind.value}
     match failed.kind:
         case FailureKind.CONFIG:
             log.error("provider_failed", **facts)

@@ -1,11 +1,11 @@
 """The provider ``clerk``: Clerk's user management."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from .common import AbsolutePath, Duration, Section
+from .common import AbsolutePath, Duration, Section, form
 
 API_URL = "https://api.clerk.com/v1"
 
@@ -18,10 +18,10 @@ class ClerkSettings(Section):
     secret_key_file: AbsolutePath
     api_url: str = Field(API_URL, description="The Backend API, with its version.")
     frontend_url: str | None = Field(None, description="The instance's Frontend API; for the modes that reverify.")
-    api_version: str = Field("2025-04-10", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    api_version: Annotated[str, form(r"\d{4}-\d{2}-\d{2}", "must be a date: 2025-04-10")] = "2025-04-10"
     ca_file: AbsolutePath | None = None
     user_attribute: Literal["username", "email_address"] = "username"
-    mail_domain: str | None = Field(None, pattern=r"^[A-Za-z0-9.-]{1,253}$")
+    mail_domain: Annotated[str, form(r"[A-Za-z0-9.-]{1,253}", "must be a domain: example.com")] | None = None
     level: Literal["second_factor", "multi_factor"] = "second_factor"
     prove_by_token: bool = False
     session_folder: AbsolutePath | None = None

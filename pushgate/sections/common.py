@@ -1,6 +1,7 @@
 """Types and checks that the sections of the configuration share."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -88,7 +89,19 @@ IpAddress = Annotated[str, BeforeValidator(plain_ip_address)]
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]
 
 
-def check_server(url: str) -> None:
+def form(pattern: str, words: str) -> AfterValidator:
+    """Make a check of a text's form that says in words what is wrong, where a pattern would say little."""
+    expression = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not expression.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
+def server_url(url: str, schemes: str = "https://") -> str:
     """Refuse what is no plain ``scheme://host:port``, and plain HTTP to another machine.
 
     Raises:
@@ -97,8 +110,13 @@ def check_server(url: str) -> None:
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     if not (parts.scheme == "https" and parts.hostname) and not local:
-        raise ValueError("url must start with https:// or unix:/ (http:// only to this machine)")
+        raise ValueError(f"must start with {schemes} (http:// only to this machine)")
     if "@" in parts.netloc or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("url must end behind the host or its port: the path is added, and the key has its own file")
+        raise ValueError("must end behind the host or its port: the path is added, and the key has its own file")
     if parts.port == 0:
-        raise ValueError("url must have a port from 1 to 65535")
+        raise ValueError("must have a port from 1 to 65535")
+    return url
+
+
+ServerUrl = Annotated[str, AfterValidator(server_url)]
+"""Where a secret may be sent to."""

@@ -2,21 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .clerk import ClerkSettings
-from .common import AbsolutePath, Section, check_server
+from .common import AbsolutePath, Section, form, server_url
 from .onelogin import OneLoginSettings
 from .threatwinds import ThreatWindsSettings
+
+
+def server_or_socket(url: str) -> str:
+    """Refuse an address that no secret may be sent to; a socket is on this machine."""
+    return url if url.startswith("unix:/") else server_url(url, "https:// or unix:/")
 
 
 class LoginTcSettings(Section):
     """The provider ``logintc``: LoginTC's cloud, or our own authority."""
 
     type: Literal["logintc"]
-    url: str = Field(description="https://cloud.logintc.com, or unix:/path of the authority's socket.")
+    url: Annotated[str, AfterValidator(server_or_socket)] = Field(
+        description="https://cloud.logintc.com, or unix:/path of the authority's socket."
+    )
     api_key_file: AbsolutePath
-    domain_id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,128}$")
+    domain_id: Annotated[str, form(r"[A-Za-z0-9_-]{1,128}", "is no id of a domain")] | None = None
     domain_id_file: AbsolutePath | None = None
     ca_file: AbsolutePath | None = Field(None, description="Trust only this CA instead of the system's.")
     send_command: bool | None = Field(
@@ -25,11 +32,9 @@ class LoginTcSettings(Section):
 
     @model_validator(mode="after")
     def check(self) -> "LoginTcSettings":
-        """Require one domain and an address that a secret may be sent to."""
+        """Require one domain."""
         if (self.domain_id is None) == (self.domain_id_file is None):
             raise ValueError("needs exactly one of domain_id and domain_id_file")
-        if not self.url.startswith("unix:/"):
-            check_server(self.url)
         return self
 
 

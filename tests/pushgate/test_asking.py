@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 from typing_extensions import override
 
 from pushgate.decision import Decision, Reason
@@ -374,3 +375,20 @@ async def test_a_stopwatch_does_not_tell_who_is_enrolled(barred: dict[str, objec
     slow = await seconds()
     core.provider.begin_seconds = 0.3
     assert slow == await seconds(**barred) == 0.7
+
+
+@pytest.mark.parametrize("pretended", [None, CODE])
+async def test_the_log_says_why_nobody_was_asked(pretended: Outcome | None) -> None:
+    """An operator reads who could not be asked by which provider, its name of the request, and what to do."""
+    failed = Failed(
+        FailureKind.NOT_ENROLLED, asked=False, detail="no such user", status=404, trace="r-7", hint="add it"
+    )
+    core = Core(replace(failed, provider="phones"))
+    core.provider.pretend_with = pretended
+    with capture_logs() as logs:
+        login = core.start(make_login(), RecordingConversation(core.clock.now() + 1, ["cancel"], can_ask=True))
+        await core.clock.advance(2)
+        await login
+    [line] = [line for line in logs if line["event"] == "nobody_asked"]
+    facts = {"provider": "phones", "status": 404, "trace": "r-7", "detail": "no such user", "hint": "add it"}
+    assert line.items() >= (facts | {"user": "alice", "reason": "not_enrolled"}).items()

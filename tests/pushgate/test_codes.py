@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 from typing_extensions import override
 
 from pushgate.codes import AskingCode
@@ -99,14 +100,22 @@ class Silent(RecordingConversation):
 
 
 @pytest.mark.parametrize(
-    ("conversation", "kind"),
-    [(Silent(), FailureKind.EXPIRED), (RecordingConversation(), FailureKind.PROTOCOL)],
+    ("conversation", "kind", "lines"),
+    [
+        (Silent(), FailureKind.EXPIRED, []),
+        (RecordingConversation(), FailureKind.PROTOCOL, [("code_not_asked", "alice", "sshd")]),
+    ],
     ids=["not answered", "no place to ask"],
 )
-async def test_no_answer(conversation: RecordingConversation, kind: FailureKind) -> None:
-    """A person who does not answer is too late; an appliance that cannot ask is set up wrongly."""
+async def test_no_answer(
+    conversation: RecordingConversation, kind: FailureKind, lines: list[tuple[str, str, str]]
+) -> None:
+    """A person who does not answer is too late; an appliance that cannot ask is set up wrongly, and the log says so."""
     core = Core()
-    outcome = await asked(core, conversation)
+    with capture_logs() as logs:
+        outcome = await asked(core, conversation)
+    assert [(line["event"], line["user"], line["service"]) for line in logs] == lines
+    assert all("two_attempts" in line["hint"] for line in logs)
     assert isinstance(outcome, Failed)
     assert (outcome.kind, outcome.asked) == (kind, True)
     assert core.provider.calls == ["cancel s1"]

@@ -84,3 +84,23 @@ def test_no_value_is_quoted_in_a_fault(private_folder: Path) -> None:
     """A secret that was pasted into the wrong place does not appear in the error."""
     text = GOOD.replace("secret_file: /etc/pushgate/vpn.secret", "secret_file: hunter2hunter2")
     assert "hunter2" not in str(faults(private_folder, text))
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{subdomain: acme}", "pushgate.yaml:2: provider.type: required key is missing"),
+        ("{type: one-login}", "pushgate.yaml:2: provider.type: there is no such type"),
+        (
+            "{type: onelogin, subdomain: acme.onelogin.com}",
+            "pushgate.yaml:2: provider.subdomain: must be the first word",
+        ),
+        ("{type: onelogin, client_id: 123456}", "pushgate.yaml:2: provider.client_id: input should be a valid string"),
+        ("{type: onelogin, url: http://x.example}", "pushgate.yaml:2: provider.url: must start with https:// (http://"),
+        ("{type: threatwinds, address: {template: a@b.example}}", "provider.address.template: must hold {user}, an @"),
+    ],
+)
+def test_a_mistake_is_told_in_words(private_folder: Path, section: str, said: str) -> None:
+    """An administrator who writes a provider's section from memory reads in words what is wrong, and on which line."""
+    found = faults(private_folder, f"pam: {{services: {{sshd: }}}}\nprovider: {section}\n")
+    assert any(said in fault for fault in found), found

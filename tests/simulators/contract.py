@@ -4,7 +4,7 @@ import re
 
 from pushgate.decision import Reason
 from pushgate.outcome import Approved, Failed, FailureKind
-from pushgate.providers.failures import is_failure
+from pushgate.providers.failures import HINTS, is_failure
 from pushgate.words import Words
 from tests.simulators.faults import Named
 from tests.simulators.play import NAME, Observation, observe, spot_on, word_of
@@ -159,10 +159,10 @@ def is_logged(course: Course, situation: Situation) -> str:
     for said in found.said:
         failed = said.outcome
         if isinstance(failed, Failed) and is_failure(failed) and found.decision.reason is not Reason.WITHDRAWN:
-            facts = {"provider": NAME, "kind": failed.kind.value, "status": failed.status, "trace": failed.trace}
-            facts |= {"detail": failed.detail[:256], "hint": failed.hint[:256]}
-            by_core = {"event": "nobody_asked", "reason": failed.kind.value}
-            if not any(facts.items() <= each.items() or by_core.items() <= each.items() for each in logged):
+            facts = {"provider": NAME, "status": failed.status, "trace": failed.trace}
+            facts |= {"detail": failed.detail[:256], "hint": failed.hint[:256] or HINTS.get(failed.kind, "")}
+            named = [each for each in logged if failed.kind.value == each.get("kind", each.get("reason"))]
+            if not any(facts.items() <= each.items() for each in named):
                 return f"{failed} is not in {logged}"
     return ""
 

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pushgate.outcome import Failed, FailureKind
-from pushgate.providers.failures import is_failure, log_failure
+from pushgate.providers.failures import HINTS, facts_of, is_failure, log_failure
 
 LEVELS = {
     FailureKind.CONFIG: "error",
@@ -44,6 +44,13 @@ def test_the_line_has_all_that_support_asks_for() -> None:
             "hint": "a new key",
         }
     ]
+
+
+@pytest.mark.parametrize("kind", [FailureKind.NOT_ENROLLED, FailureKind.LOCKED, FailureKind.DOWNGRADED])
+def test_what_people_lack_has_a_hint(kind: FailureKind) -> None:
+    """An operator reads what to do for a person who cannot be asked, also where the provider knows nothing better."""
+    assert facts_of(Failed(kind, asked=False))["hint"] == HINTS[kind]
+    assert facts_of(Failed(kind, asked=False, hint="pushgate user add NAME"))["hint"] == "pushgate user add NAME"
 
 
 def test_what_a_provider_sends_cannot_forge_or_fill_the_log() -> None:

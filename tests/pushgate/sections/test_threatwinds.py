@@ -30,9 +30,9 @@ def test_the_defaults_are_careful(private_folder: Path) -> None:
     ("old", "new", "fault"),
     [
         ("  url: https://intelligence.threatwinds.com\n", "", "provider.url"),
-        ("https://", "http://", "provider"),
-        ("threatwinds.com", "threatwinds.com/api", "provider"),
-        ("https://intelligence", "unix:/run/x", "provider"),
+        ("https://", "http://", "provider.url"),
+        ("threatwinds.com", "threatwinds.com/api", "provider.url"),
+        ("https://intelligence", "unix:/run/x", "provider.url"),
         ('  address: {template: "{user}@example.com"}\n', "", "provider.address"),
         ('{template: "{user}@example.com"}', "{}", "provider.address"),
         ('{template: "{user}@example.com"}', '{template: "{user}@example.com", map_file: /a}', "provider.address"),
