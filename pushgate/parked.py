@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pushgate.attempts import person_of
 from pushgate.clock import Clock
@@ -91,9 +92,15 @@ class ParkedQuestions:
         return True
 
     def crowded_out(self, login: Login) -> list[Parked]:
-        """Return what has to go for one more question of this person."""
+        """Return what has to go for one more question of this person: the oldest one, or one that nobody was asked.
+
+        Whoever makes up a thousand names fills the table with questions that no code answers.
+        """
         theirs = [parked for key, parked in self.open.items() if key[2] == person_of(login)]
-        return theirs[: len(theirs) + 1 - self.PER_PERSON] if len(theirs) >= self.PER_PERSON else []
+        if len(theirs) >= self.PER_PERSON:
+            return theirs[:1]
+        pretended = (parked for parked in self.open.values() if not is_real(parked.question.login))
+        return list(islice(pretended, 1)) if len(self.open) >= self.LIMIT else []
 
     async def expire(self, login: Login, parked: Parked) -> None:
         """Withdraw a question when its time is over."""
@@ -138,6 +145,11 @@ class ParkedQuestions:
     def digest(self, password: Secret) -> bytes:
         """Return what a password is known by; of no use without the key, which lives as long as the daemon."""
         return hmac.digest(self.digest_key, password.value, hashlib.sha256)
+
+
+def is_real(login: Login) -> bool:
+    """Whether a code can open the door to this login."""
+    return login.known and login.permitted
 
 
 def key_of(login: Login) -> Key:

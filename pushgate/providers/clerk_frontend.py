@@ -112,6 +112,8 @@ class FrontendApi:
             turns.hold(reply.pause)
             if not tries_left:
                 return reply
+            if self.clock.now() + reply.pause >= deadline:
+                break
         detail = f"{path.rpartition('/')[2]}: Clerk's limit for this machine leaves no room before the deadline"
         return Trouble(Failed(FailureKind.RATE_LIMITED, asked=bool(session.id), detail=detail), last=True)
 

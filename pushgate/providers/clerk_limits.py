@@ -9,6 +9,8 @@ from pushgate.outcome import Failed, FailureKind
 
 MAX_NAMES = 65_536
 MAX_WAITING = 64
+LONGEST_HOLD = 30.0
+"""Clerk counts within ten seconds; whatever a 429 says, one login must not keep everybody out for hours."""
 USED_SECONDS = 120.0
 """Longer than a code of an authenticator app is right, with what servers allow for wrong clocks."""
 USED = Failed(FailureKind.BAD_CODE, asked=False, detail="this code has opened a door already")
@@ -79,8 +81,8 @@ class Turns:
         return True
 
     def hold(self, seconds: float) -> None:
-        """Let nobody have a turn for a while: the server has said so."""
-        self.held_until = max(self.held_until, self.clock.now() + seconds)
+        """Let nobody have a turn for a while: the server has said so, though perhaps of one person, or by mistake."""
+        self.held_until = max(self.held_until, self.clock.now() + min(seconds, LONGEST_HOLD))
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,23 @@ async def test_one_person_does_not_fill_the_table(monkeypatch: pytest.MonkeyPatc
     assert len(set(lot.core.provider.calls)) == 31
 
 
+@pytest.mark.parametrize("stranger", [{"known": False}, {"permitted": False}])
+async def test_made_up_names_do_not_fill_the_table(
+    stranger: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who makes up as many names as there are places spoils nobody's code, and gets no other answer."""
+    lot = Lot()
+    monkeypatch.setattr(ParkedQuestions, "LIMIT", 10)
+    await lot.park(make_login(), "alices")
+    made_up = [make_login(user=f"nobody{at}", **stranger) for at in range(30)]
+    assert all([await lot.park(login, login.user) for login in made_up])
+    assert await lot.park(make_login(user="bob"), "bobs")
+    assert len(lot.parked.open) == 10
+    assert lot.find(make_login()) is not None
+    assert lot.find(make_login(user="bob")) is not None
+    await lot.parked.close()
+
+
 async def test_passwords_are_not_kept() -> None:
     """A memory dump of the table shows no password, and its text no digest."""
     lot = Lot()

@@ -92,3 +92,14 @@ def test_our_own_limit_says_so() -> None:
     failed = too_often("wrong codes")
     assert (failed.kind, failed.asked) == (FailureKind.RATE_LIMITED, False)
     assert "our own limit" in failed.detail
+
+
+async def test_no_answer_keeps_everybody_out_for_hours(fake_clock: FakeClock) -> None:
+    """Who gets a 429 for a day, by whatever is done to one account, holds the others up for half a minute."""
+    turns = Turns(fake_clock, 3, 10)
+    turns.hold(86_400)
+    assert not await turns.wait(fake_clock.now() + 29)
+    waiting = asyncio.create_task(turns.wait(fake_clock.now() + 31))
+    await fake_clock.advance(30)
+    assert waiting.done()
+    assert await waiting
