@@ -10,7 +10,7 @@ from pushgate.outcome import Approved, Failed, FailureKind, Handle
 
 CODE_TRIES = 3
 """LoginTC revokes a token after five wrong codes: so no question is good for more than three."""
-MOST_WRONG, WRONG_WITHIN = 4, 24 * 3600.0
+MOST_WRONG, WRONG_WITHIN, MAX_NAMES = 4, 24 * 3600.0, 65_536
 TOO_MANY_WRONG = Failed(
     FailureKind.LOCKED, asked=False, detail=f"{MOST_WRONG} wrong codes of this person in a row: our own limit"
 )
@@ -64,7 +64,7 @@ class WrongCodes:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.limiter = Limiter(clock, MOST_WRONG, WRONG_WITHIN)
+        self.limiter = Limiter(clock, MOST_WRONG, WRONG_WITHIN, keys=MAX_NAMES)
 
     async def counted(self, user: str, check: Callable[[], Awaitable[Approved | Failed]]) -> Approved | Failed:
         """Check a code, unless the next wrong one would be the last; an outage is no wrong code."""
