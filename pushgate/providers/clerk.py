@@ -3,7 +3,6 @@
 Clerk rings nobody: every factor is a code that is typed. ``clerk_reverify`` has the other modes on top of this.
 """
 
-import asyncio
 import secrets
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from pushgate.providers.base import Provider
 from pushgate.providers.clerk_backend import CALL_SECONDS, BackendApi
 from pushgate.providers.clerk_limits import USED, Limits, UsedCodes, counts, too_often
 from pushgate.providers.clerk_wire import ClerkUser, read_code
+from pushgate.providers.looking import SharedLook
 from pushgate.text import clean, is_clean_name
 
 APP_PROMPT = "Code of your authenticator app"
@@ -72,7 +72,7 @@ class Clerk(Provider):
         self.used = UsedCodes(clock)
         self.usual = 0.0
         """Seconds that the last check took: a stranger's takes as long."""
-        self.looking: asyncio.Task[Failed | None] | None = None
+        self.looking = SharedLook(self.look, clock, "reach")
         self.alive_at: float | None = None
 
     @override
@@ -86,15 +86,9 @@ class Clerk(Provider):
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
-        # One look for all who want to know: strangers can be many, and must not make us flood the server.
-        stale = self.alive_at is None or self.clock.now() - self.alive_at >= REACHED_SECONDS
-        if self.looking is None or (self.looking.done() and stale):
-            self.looking = asyncio.create_task(self.look())
-        try:
-            async with self.clock.timeout_at(deadline):
-                return await asyncio.shield(self.looking)
-        except TimeoutError:
-            return Failed(FailureKind.UNAVAILABLE, asked=False, detail="no sign of life in time")
+        if self.alive_at is not None and self.clock.now() - self.alive_at < REACHED_SECONDS:
+            return None
+        return await self.looking.result(deadline)
 
     async def look(self) -> Failed | None:
         """Look for a sign of life; only that counts for a while."""
@@ -268,7 +262,5 @@ class Clerk(Provider):
 
     @override
     async def close(self) -> None:
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        await self.looking.close()
         await self.backend.close()

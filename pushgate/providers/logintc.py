@@ -5,7 +5,6 @@ without it we poll. ``consume``: an approval is valid only once we have claimed 
 ``number``: an approval can be made to need a number. Codes are checked by every server.
 """
 
-import asyncio
 import math
 import secrets
 from dataclasses import replace
@@ -38,6 +37,7 @@ from pushgate.providers.logintc_wire import (
     read_number,
     v1_body,
 )
+from pushgate.providers.looking import SharedLook
 from pushgate.text import clean
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class LoginTc(Provider):
         self.email = EmailCodes(self.server, clock)
         self.wrong_codes = WrongCodes(clock)
         self.clock, self.send_command = clock, send_command
-        self.looking: asyncio.Task[Failed | None] | None = None
+        self.looking = SharedLook(self.look_for_life, clock, "ping")
 
     @override
     async def look_around(self, login_timeout: float) -> None:
@@ -93,14 +93,7 @@ class LoginTc(Provider):
 
     @override
     async def reach(self, deadline: float) -> Failed | None:
-        # One look for all who want to know: strangers can be many, and must not make us flood the server.
-        if self.looking is None or self.looking.done():
-            self.looking = asyncio.create_task(self.look_for_life())
-        try:
-            async with self.clock.timeout_at(deadline):
-                return await asyncio.shield(self.looking)
-        except TimeoutError:
-            return Failed(FailureKind.UNAVAILABLE, asked=False, detail="ping: no answer in time")
+        return await self.looking.result(deadline)
 
     async def look_for_life(self) -> Failed | None:
         """Meet the server, unless it was met a moment ago; say what went wrong."""
@@ -291,7 +284,5 @@ class LoginTc(Provider):
 
     @override
     async def close(self) -> None:
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        await self.looking.close()
         await self.server.transport.close()

@@ -1,6 +1,5 @@
 """The server of the provider ``onelogin``: every call has a token, a place in the hour's budget and a deadline."""
 
-import asyncio
 from typing import Any
 
 import structlog
@@ -8,6 +7,7 @@ import structlog
 from pushgate.clock import Clock
 from pushgate.http import Reply, RequestFailedError
 from pushgate.outcome import Failed, FailureKind
+from pushgate.providers.looking import SharedLook
 from pushgate.providers.onelogin_budget import CallBudget
 from pushgate.providers.onelogin_token import CallFailedError, TokenCache, Transport, unreached
 from pushgate.providers.onelogin_wire import doubts_token
@@ -34,7 +34,7 @@ class OneLoginServer:
         self.transport, self.token, self.clock = transport, token, clock
         self.budget = CallBudget(clock, calls_per_hour)
         self.heard_at: float | None = None
-        self.looking: asyncio.Task[Failed | None] | None = None
+        self.looking = SharedLook(self.look_for_life, clock, "token")
 
     async def call(
         self, method: str, path: str, deadline: float, *, body: Any = None, limit: float = CALL_SECONDS
@@ -84,13 +84,7 @@ class OneLoginServer:
         """Say why OneLogin cannot be asked now; many who want to know wait for one request."""
         if self.heard_at is not None and self.clock.now() - self.heard_at < REACHED_SECONDS:
             return None
-        if self.looking is None or self.looking.done():
-            self.looking = asyncio.create_task(self.look_for_life())
-        try:
-            async with self.clock.timeout_at(deadline):
-                return await asyncio.shield(self.looking)
-        except TimeoutError:
-            return Failed(FailureKind.UNAVAILABLE, asked=False, detail="token: no answer in time")
+        return await self.looking.result(deadline)
 
     async def look_for_life(self) -> Failed | None:
         """Get the token, which is the same as before, as a sign of life."""
@@ -103,8 +97,6 @@ class OneLoginServer:
 
     async def close(self) -> None:
         """Release connections."""
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        await self.looking.close()
         await self.token.close()
         await self.transport.close()

@@ -20,6 +20,7 @@ from pushgate.limiter import Limiter
 from pushgate.login import Code, Login, Method, Push
 from pushgate.outcome import TYPED_CODE, Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome
 from pushgate.providers.base import WITHDRAW_SECONDS, Provider
+from pushgate.providers.looking import SharedLook
 from pushgate.providers.threatwinds_addresses import Addresses
 from pushgate.providers.threatwinds_attempt import Attempt, MailedCode, again
 from pushgate.providers.threatwinds_closing import Closing
@@ -79,7 +80,7 @@ class ThreatWinds(Provider):
         self.server = ThreatWindsServer(transport, clock)
         self.closing = Closing(self.server, clock)
         self.mailing = Mailing(self.server, self.closing, mails, clock, code_ttl=code_ttl, kind=kind)
-        self.looking: asyncio.Task[Failed | None] | None = None
+        self.looking = SharedLook(self.look_for_life, clock, "reach")
         self.alive_at = -math.inf
         self.usual = 0.0
         """Seconds that the last check of a wrong code took: a stranger's takes as long."""
@@ -92,14 +93,7 @@ class ThreatWinds(Provider):
     async def reach(self, deadline: float) -> Failed | None:
         if self.clock.now() - self.alive_at < REACHED_SECONDS:
             return None
-        # One look for all who want to know: strangers can be many, and must not make us flood the server.
-        if self.looking is None or self.looking.done():
-            self.looking = asyncio.create_task(self.look_for_life())
-        try:
-            async with self.clock.timeout_at(deadline):
-                return await asyncio.shield(self.looking)
-        except TimeoutError:
-            return Failed(FailureKind.UNAVAILABLE, asked=False, detail="reach: no answer in time")
+        return await self.looking.result(deadline)
 
     async def look_for_life(self) -> Failed | None:
         """Ask about a session without saying which: a server that lives refuses that, and mails nobody."""
@@ -275,9 +269,7 @@ class ThreatWinds(Provider):
 
     @override
     async def close(self) -> None:
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        await self.looking.close()
         await self.closing.close()
         await self.addresses.look_up.close()
         await self.server.transport.close()
