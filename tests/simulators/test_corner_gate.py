@@ -40,9 +40,9 @@ async def test_corner_07_the_last_comma_splits_and_a_blank_behind_it_does_not() 
         10 password wonderland
         10 phone rings
         15 phone approves
-        16 nas hears accept Approved
-        16 audit approved
-        16 server counts pushes=1 submits=0
+        17 nas hears accept Approved
+        17 audit approved
+        17 server counts pushes=1 submits=0
     """)
 
 
@@ -64,8 +64,8 @@ async def test_corner_07_a_password_that_looks_like_two_is_never_asked_with_a_pu
          9 password hunter,123456
          9 phone rings
         12 phone approves
-        13 nas hears accept Approved
-        13 audit approved
+        14 nas hears accept Approved
+        14 audit approved
     """)
 
 
