@@ -117,7 +117,7 @@ class Asking:
             question = pretend_to_ask(self.provider, login)
             answer = await Waiting(question, conversation, deadline, self.clock, words, attempt.ways).outcome()
             if isinstance(answer, Failed) and answer.kind is FailureKind.EXPIRED:
-                return Verdict(refused, outcome.detail)
+                return Verdict(refused, outcome.detail, provider=outcome.provider)
         if isinstance(answer, Chosen):
             return answer
         return self.judged(replace(attempt, login=login), answer, steps)
@@ -155,7 +155,8 @@ class Asking:
         if isinstance(outcome, Approved):
             self.guards.budget.refund(attempt.login)
         verdict = judge(attempt.login, outcome, attempt.rule)
-        return replace(verdict, detail="; ".join(filter(None, (steps, verdict.detail))))
+        provider = outcome.provider if isinstance(outcome, Approved | Denied | Failed) else ""
+        return replace(verdict, provider=provider, detail="; ".join(filter(None, (steps, verdict.detail))))
 
     async def begin(self, login: Login, deadline: float) -> Outcome:
         """Ask the person, unless there is nobody, or somebody who has been asked too often."""

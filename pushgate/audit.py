@@ -100,6 +100,7 @@ def describe(login: Login, decision: Decision) -> Mapping[str, str | bool]:
         "accept": decision.accept,
         "reason": decision.reason.value,
         "factor": decision.factor,
+        "provider": decision.provider,
         "user": clean(login.user, 128),
         "account": clean(login.account, 128),
         "service": clean(login.service, 64),

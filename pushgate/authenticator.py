@@ -195,8 +195,9 @@ class Authenticator:
             accept=verdict.accept,
             reason=verdict.reason,
             audit_id=new_audit_id(),
-            message=self.words.message(verdict.reason),
+            message=self.words.message(verdict.reason, has_password=login.service in self.first_factors),
             factor=verdict.factor if verdict.accept else "",
+            provider=verdict.provider,
             groups=verdict.person.groups,
             attributes=verdict.person.attributes,
         )

@@ -70,6 +70,8 @@ class Decision:
 
     ``push``, ``push+number``, ``code``, ``remembered``, ``unlocked``, ``exempt`` or ``fail_open``.
     """
+    provider: str = ""
+    """Which provider has answered, as the configuration names it; empty if none was asked."""
     groups: frozenset[str] = frozenset()
     """The groups of the person that the first factor found."""
     attributes: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)

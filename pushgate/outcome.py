@@ -1,7 +1,7 @@
 """What a provider said about a login."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class FailureKind(enum.StrEnum):
@@ -57,6 +57,8 @@ class Approved:
     """What opened the door, in the audit's word, where it is neither a push nor a code of the first provider."""
     detail: str = ""
     """For the audit."""
+    provider: str = field(default="", compare=False)
+    """What the configuration calls the provider that said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Denied:
     """The person refused. Never ask again by itself."""
 
     reason: str = "user"
+    provider: str = field(default="", compare=False)
+    """What the configuration calls the provider that said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ class Failed:
     """The provider's own name of the request, by which its support finds it."""
     hint: str = ""
     """What the administrator can do about it: ``the API key is refused: ...``."""
-    provider: str = ""
-    """What the configuration calls the provider that said so, where the core says that nobody was asked."""
+    provider: str = field(default="", compare=False)
+    """What the configuration calls the provider that said so."""
 
 
 Outcome = Approved | Denied | Pending | NeedsCode | Failed

@@ -20,6 +20,8 @@ class Verdict:
     factor: str = ""
     """What opened the door."""
     person: PasswordRight = field(default_factory=PasswordRight)
+    provider: str = ""
+    """Which provider has answered, as the configuration names it."""
 
     @property
     def accept(self) -> bool:

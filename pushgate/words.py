@@ -10,8 +10,8 @@ MAX_TEXT = 253
 
 NUMBER_PLACE = "{number}"
 WAYS_PLACE = "{ways}"
-WAY_WORDS = frozenset({"email", "phone", "resend", "sms", "voice"})
-"""What a person may type at a question to be reached in another way, or once more."""
+WAY_WORDS = frozenset({"email", "resend", "sms", "voice"})
+"""What a question names of what may be typed: another way, or once more. ``phone`` is heard as well."""
 
 WAITS_AS_IF_IGNORED = frozenset(
     {Reason.NOT_ENROLLED, Reason.LOCKED, Reason.RATE_LIMITED, Reason.UNKNOWN_USER, Reason.BARRED}
@@ -38,13 +38,19 @@ class Words:
     push_sent: str = "Approval requested. Please answer on your device."
     number_sent: str = "Type {number} on your device to approve."
     code_sent: str = "A code was sent. Log in again: password, comma, code"
+    code_sent_alone: str = "A code was sent. Log in again with the code in place of the password"
     other_ways: str = "Other ways: {ways}"
     code_alone: str = "No device can be asked. Type a code"
     push_or_code: str = "Approve on your device, then press Enter, or type a code"
     number_or_code: str = "Type {number} on your device to approve, then press Enter, or type a code"
 
-    def message(self, reason: Reason) -> str:
-        """Return what the person is told about a decision; most reasons are the administrator's business alone."""
+    def message(self, reason: Reason, *, has_password: bool = True) -> str:
+        """Return what the person is told about a decision; most reasons are the administrator's business alone.
+
+        Args:
+            reason: Of the decision.
+            has_password: Whether a first factor checks a password of this service.
+        """
         known: Mapping[Reason, str] = {
             Reason.APPROVED: self.approved,
             Reason.REMEMBERED: self.approved,
@@ -54,7 +60,7 @@ class Words:
             Reason.DENIED: self.denied,
             Reason.EXPIRED: self.no_answer,
             Reason.GIVEN_UP: self.given_up,
-            Reason.CODE_SENT: self.code_sent,
+            Reason.CODE_SENT: self.code_sent if has_password else self.code_sent_alone,
             Reason.BAD_CODE: self.wrong_code,
             Reason.NUMBER_NEEDED: self.number_form,
             Reason.BAD_SECRET: self.field_form,

@@ -206,12 +206,12 @@ class LadderProvider(Provider):
             await rung.close()
 
     def noted(self, name: str, call: str, outcome: Answer, *, quiet: bool = False) -> Answer:
-        """Count a failure, and log it unless somebody else does; returns what it was given."""
+        """Count a failure, and log it unless somebody else does; returns what it was given, with the rung's name."""
         if isinstance(outcome, Failed) and is_failure(outcome):
             self.failed[name] += 1
             if not quiet:
                 log_failure(name, call, outcome)
-        return outcome
+        return replace(outcome, provider=name) if isinstance(outcome, Approved | Denied | Failed) else outcome
 
     def whose(self, handle: Handle) -> RungHandle:
         """Find the rung of a question, and its own name for it."""

@@ -54,6 +54,7 @@ class TextSettings(Section):
         DEFAULTS.number_sent, description="The same with a number; {number} stands for it."
     )
     code_sent: Text = Field(DEFAULTS.code_sent, description="To the first of two attempts.")
+    code_sent_alone: Text = Field(DEFAULTS.code_sent_alone, description="The same where there is no password.")
     other_ways: Annotated[Text, AfterValidator(holds_ways)] = Field(
         DEFAULTS.other_ways, description="Behind a question; {ways} stands for the words to choose from."
     )

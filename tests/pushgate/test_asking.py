@@ -392,3 +392,22 @@ async def test_the_log_says_why_nobody_was_asked(pretended: Outcome | None) -> N
     [line] = [line for line in logs if line["event"] == "nobody_asked"]
     facts = {"provider": "phones", "status": 404, "trace": "r-7", "detail": "no such user", "hint": "add it"}
     assert line.items() >= (facts | {"user": "alice", "reason": "not_enrolled"}).items()
+
+
+@pytest.mark.parametrize(
+    "outcome", [Approved(provider="phones"), Failed(FailureKind.CONFIG, asked=False, provider="phones")]
+)
+async def test_the_record_names_the_provider_that_has_answered(outcome: Outcome) -> None:
+    """An auditor reads which of several providers has let a person in, or has not."""
+    core = Core(outcome)
+    await core.start(make_login())
+    assert core.audit.records[0][1].provider == "phones"
+
+
+async def test_a_first_attempt_without_a_password() -> None:
+    """A person at an appliance that checks no password is told to type the code alone."""
+    core, _ = gate(CODE)
+    core.authenticator.first_factors = {}
+    decision = await core.start(vpn(""))
+    assert decision.message == "A code was sent. Log in again with the code in place of the password"
+    await core.authenticator.close()

@@ -160,7 +160,7 @@ async def test_two_attempts_by_radclient(private_folder: Path, mailing: ThreatWi
     async with daemon(private_folder, THREATWINDS, mailing.simulator.url, client=client) as gate:
         first = await gate.login("alice", "push")
         assert "Received Access-Reject" in first
-        assert "A code was sent. Log in again: password, comma, code" in first
+        assert "A code was sent. Log in again with the code in place of the password" in first
         code = mailing.simulator.mails[-1].code
         assert "Received Access-Accept" in await gate.login("alice", code)
         assert "Received Access-Accept" not in await gate.login("alice", code)
