@@ -37,7 +37,7 @@ MAX_GROUPS = 500
 one that was left out."""
 
 # RFC 4511 appendix A.
-SUCCESS, SIZE_LIMIT_EXCEEDED, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 0, 4, 32, 49
+SUCCESS, SIZE_LIMIT_EXCEEDED = 0, 4
 OVERLOADED = {3, 11, 51, 52}  # timeLimitExceeded, adminLimitExceeded, busy, unavailable
 REFUSES_EVERYBODY = {8, 10, 13}  # strongerAuthRequired, referral, confidentialityRequired
 

@@ -7,8 +7,9 @@ import os
 import resource
 import socket
 import ssl
+import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -404,3 +405,20 @@ async def test_who_looks_on_sees_what_never_came() -> None:
         await client.close()
         shown = [(each.status, each.failure) for each in seen]
         assert shown == [(None, "unavailable: ClientConnectorError"), (None, "given up")]
+
+
+async def test_a_program_that_is_started_meanwhile_gets_no_connection() -> None:
+    """A program that is started while a request is out inherits no socket of it, on which it could read the answer."""
+    inherited: list[bool] = []
+
+    async def answer(_request: web.Request, _body: bytes) -> web.StreamResponse:
+        for name in [each.name for each in Path("/proc/self/fd").iterdir()]:
+            with suppress(OSError):
+                is_socket = stat.S_ISSOCK(os.fstat(int(name)).st_mode)
+                inherited.extend([os.get_inheritable(int(name))] * is_socket)
+        return web.json_response({})
+
+    async with answering(answer) as server, client_of(server.url) as client:
+        await client.request("GET", "/", deadline=CLOCK.now() + 5)
+    assert len(inherited) >= 2
+    assert not any(inherited)
