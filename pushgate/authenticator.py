@@ -164,7 +164,11 @@ class Authenticator:
             login = replace(login, groups=login.groups | person.groups, checked=person.handle)
             if login.groups or login.checked:
                 # Who is asked may depend on the groups, and what can be done on what the password has shown.
-                ways = await self.provider.features(login, deadline)
+                try:
+                    ways = await self.provider.features(login, deadline)
+                except BaseException:
+                    await self.asking.release(person)
+                    raise
                 login = replace(login, factor=numbered(typed.factor or Push(), rule, conversation, ways))
         attempt = Attempt(login, rule, typed.password, person, ways, deadline)
         return replace(await self.asking.ask(attempt, conversation, self.words), person=person)

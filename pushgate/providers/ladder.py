@@ -22,7 +22,7 @@ from pushgate.clock import Clock
 from pushgate.firstfactor.base import Checked, PasswordRight
 from pushgate.firstfactor.provider import can_check_passwords
 from pushgate.login import Code, Login, Secret
-from pushgate.outcome import NOBODY_ASKED, Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
+from pushgate.outcome import Approved, Denied, Failed, FailureKind, Handle, NeedsCode, Outcome, Pending
 from pushgate.providers.base import Provider
 from pushgate.providers.failures import LOGGED_BY_CORE, is_failure, log_failure
 from pushgate.providers.routes import Order, Routes
@@ -118,11 +118,8 @@ class LadderProvider(Provider):
         async def ask(name: str, rung: Provider) -> Outcome:
             self.asked[name] += 1
             outcome = await rung.begin(unwrapped(login, rung), deadline)
-            if not isinstance(outcome, Failed):
-                return outcome
-            quiet = outcome.kind in LOGGED_BY_CORE and not isinstance(login.factor, Code)
-            self.noted(name, "begin", outcome, quiet=quiet)
-            return replace(outcome, provider=name) if outcome.kind in NOBODY_ASKED else outcome
+            by_core = isinstance(outcome, Failed) and outcome.kind in LOGGED_BY_CORE
+            return self.noted(name, "begin", outcome, quiet=by_core and not isinstance(login.factor, Code))
 
         return await self.descend(login, deadline, ask)
 

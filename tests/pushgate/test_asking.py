@@ -246,6 +246,27 @@ async def test_a_cancelled_login_lets_go_of_the_password() -> None:
     assert core.provider.calls[-2:] == ["cancel s1", "cancel checked1"]
 
 
+async def test_a_login_cancelled_behind_the_password_lets_go_of_it() -> None:
+    """An appliance that goes away while it is looked up who can ask leaves nothing of the password at the provider."""
+    core, _ = gate()
+    looked: list[str] = []
+
+    async def features(login: Login, deadline: float) -> frozenset[str]:
+        looked.append(login.user)
+        if login.checked is not None:
+            await core.clock.sleep(5.0)
+        return frozenset()
+
+    core.provider.features = features  # type: ignore[method-assign]
+    login = core.start(vpn("hunter2"))
+    await core.settle()
+    assert looked == ["alice", "alice"]
+    login.cancel()
+    await core.settle()
+    assert login.cancelled()
+    assert core.provider.calls == ["cancel checked1"]
+
+
 async def test_groups_that_the_password_has_shown_choose_the_provider() -> None:
     """A provider is asked with the groups that the first factor found."""
     core, passwords = gate(lambda login: Approved(detail=" ".join(login.groups)))
